@@ -1,0 +1,46 @@
+# The project's face; the work is in tools/ and in CMakePresets.json.
+
+PREFIX ?= /usr/local
+SOAK_SECONDS ?= 600
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## install what is missing, make .venv, build and install numapool into it
+	@tools/setup
+
+demo: setup ## the tour: what the pool does on this machine
+	@.venv/bin/numapool demo
+
+test: setup ## every test and check
+	@tools/run_tests
+
+bench: ## microbenchmarks, with the other allocators at hand
+	@tools/setup bench
+	cmake --preset release
+	cmake --build --preset release
+	for program in build/release/bench/micro/*; do "$$program" || exit 1; done
+
+soak: setup ## the stress tests for SOAK_SECONDS each
+	cmake --preset dev
+	cmake --build --preset dev --target stress
+	NUMAPOOL_STRESS_SECONDS=$(SOAK_SECONDS) build/dev/tests/stress
+
+format: setup ## rewrite the sources as the formatters want them
+	@tools/cpp_files | xargs -r .venv/bin/clang-format -i
+	@.venv/bin/ruff check --quiet --fix . && .venv/bin/ruff format --quiet .
+
+tidy: ## clang-tidy over the library and the command
+	@tools/setup tidy
+	cmake --preset dev
+	tools/cpp_files src cli | grep '\.cpp$$' | xargs -r -P "$$(nproc)" -n 4 clang-tidy-19 --quiet -p build/dev
+
+install: setup ## install library, headers and command below PREFIX
+	cmake --preset release
+	cmake --build --preset release
+	cmake --install build/release --prefix "$(PREFIX)"
+
+clean: ## remove what was built; .venv stays
+	rm -rf build dist
+
+.PHONY: help setup demo test bench soak format tidy install clean

@@ -1,0 +1,86 @@
+// Owns: reserving ranges and the owner table.
+// Must not know: blocks.
+#include "arena/address_range.h"
+
+#include <algorithm>
+#include <new>
+
+#include "arena/node_arena.h"
+#include "base/bits.h"
+#include "os/virtual_memory.h"
+
+namespace numapool::arena {
+namespace {
+
+constexpr std::size_t kStepBytes = std::size_t{1} << kStepBits;
+
+struct Records {
+    std::size_t links, idle_since, huge_advised, total;  // offsets in bytes
+};
+
+// The range's struct comes first, then its tables.
+constexpr std::size_t kEntriesOffset = base::align_up(sizeof(AddressRange), 64);
+
+Records lay_out(std::size_t slices) noexcept {
+    const std::size_t granules = slices / base::kSlicesPerGranule;
+    Records records{};
+    records.links = kEntriesOffset + slices * sizeof(std::uint64_t);
+    records.idle_since = records.links + slices * sizeof(RunLinks);
+    records.huge_advised = records.idle_since + granules * sizeof(std::uint32_t);
+    records.total = base::align_up(records.huge_advised + granules, os::page_bytes());
+    return records;
+}
+
+AddressRange* make_records(std::size_t slices) noexcept {
+    const Records records = lay_out(slices);
+    auto* memory = static_cast<char*>(os::map_records(records.total));
+    if (memory == nullptr) return nullptr;
+    auto* range = new (memory) AddressRange;
+    // Fresh pages are zero, which is what every table starts from.
+    range->entries = reinterpret_cast<std::atomic<std::uint64_t>*>(memory + kEntriesOffset);
+    range->links = reinterpret_cast<RunLinks*>(memory + records.links);
+    range->idle_since = reinterpret_cast<std::uint32_t*>(memory + records.idle_since);
+    range->huge_advised = reinterpret_cast<std::uint8_t*>(memory + records.huge_advised);
+    range->slices = slices;
+    return range;
+}
+
+void enter(const AddressRange& range, AddressRange* value) noexcept {
+    const std::size_t first = range.base >> kStepBits;
+    const std::size_t steps = range.slices * base::kSliceBytes >> kStepBits;
+    // Release pairs with the acquire in find_range: who sees the range sees its tables.
+    for (std::size_t i = 0; i < steps; ++i) owner_table[first + i].store(value, std::memory_order_release);
+}
+
+}  // namespace
+
+constinit std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits - kStepBits)] = {};
+
+AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& arena) noexcept {
+    least = base::align_up(least, kStepBytes);
+    for (std::size_t bytes = std::max(base::align_up(wanted, kStepBytes), least);;
+         bytes = std::max(base::align_up(bytes / 2, kStepBytes), least)) {
+        AddressRange* range = make_records(bytes / base::kSliceBytes);
+        const std::uintptr_t start = range != nullptr ? os::reserve(bytes, kStepBytes) : 0;
+        if (start != 0 && (start + bytes) >> kAddressBits == 0) {
+            range->base = start;
+            range->pool = arena.pool();
+            range->arena = &arena;
+            range->arena_index = arena.settings().index;
+            enter(*range, range);
+            return range;
+        }
+        if (start != 0) os::release(start, bytes);
+        if (range != nullptr)
+            os::release(reinterpret_cast<std::uintptr_t>(range), lay_out(range->slices).total);
+        if (bytes == least) return nullptr;
+    }
+}
+
+void release_range(AddressRange* range) noexcept {
+    enter(*range, nullptr);
+    os::release(range->base, range->slices * base::kSliceBytes);
+    os::release(reinterpret_cast<std::uintptr_t>(range), lay_out(range->slices).total);
+}
+
+}  // namespace numapool::arena

@@ -1,0 +1,72 @@
+// Owns: one reserved range of addresses with its slice table, and the process-wide table that finds it.
+// Must not know: which blocks exist; how free runs are searched.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "arena/slice_entry.h"
+#include "base/size_classes.h"
+
+namespace numapool::arena {
+
+class NodeArena;
+
+/// Links of a free run in its bin, kept for its first slice: run addresses, 0 for none.
+struct RunLinks {
+    std::uintptr_t previous;
+    std::uintptr_t next;
+};
+
+/// A multiple of 1 GiB of address space, owned by one arena. Records lie off the memory that they describe.
+struct AddressRange {
+    std::uintptr_t base = 0;
+    std::atomic<std::uint64_t>* entries = nullptr;  ///< a SliceEntry for each slice
+    void* pool = nullptr;                           ///< whoever made the arena
+    NodeArena* arena = nullptr;
+    std::uint32_t arena_index = 0;  ///< of `arena` in its pool
+    std::size_t slices = 0;
+    RunLinks* links = nullptr;  ///< one for each slice
+    std::uint32_t* idle_since =
+        nullptr;  ///< for each granule: coarse milliseconds (modulo 2^32) when it last became idle
+    std::uint8_t* huge_advised = nullptr;  ///< for each granule: whether it asks for huge pages already
+    std::size_t fresh = 0;                 ///< slices from here on were never used
+    std::size_t writable = 0;              ///< slices below are committed to the address space
+    AddressRange* next = nullptr;
+
+    std::size_t index_of(std::uintptr_t address) const noexcept {
+        return (address - base) / base::kSliceBytes;
+    }
+    std::uintptr_t address_of(std::size_t slice) const noexcept { return base + slice * base::kSliceBytes; }
+    // Relaxed throughout: a block's entry is written by its holder or under the arena's lock, and whoever
+    // hands a block to another thread orders the two.
+    SliceEntry entry(std::size_t slice) const noexcept {
+        return SliceEntry(entries[slice].load(std::memory_order_relaxed));
+    }
+    void set_entry(std::size_t slice, SliceEntry entry) noexcept {
+        entries[slice].store(entry.word(), std::memory_order_relaxed);
+    }
+};
+
+/// Reserves a range of `wanted` bytes, or half as much and so on down to `least`, and enters it into the
+/// owner table. Sizes are rounded up to 1 GiB. nullptr if not even the least can be had.
+AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& arena) noexcept;
+
+/// Takes the range out of the owner table and gives its addresses and records back.
+void release_range(AddressRange* range) noexcept;
+
+inline constexpr unsigned kStepBits = 30;  ///< ranges start and end at multiples of 1 GiB
+inline constexpr unsigned kAddressBits = 47;
+
+/// One word for each GiB of user addresses; 1 MiB of bss of which only the touched pages exist.
+extern std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits - kStepBits)];
+
+/// The range that `address` lies in; nullptr for memory that is not ours. One load.
+inline AddressRange* find_range(std::uintptr_t address) noexcept {
+    if (address >> kAddressBits != 0) return nullptr;
+    // Acquire pairs with the release in reserve_range.
+    return owner_table[address >> kStepBits].load(std::memory_order_acquire);
+}
+
+}  // namespace numapool::arena

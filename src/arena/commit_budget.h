@@ -1,0 +1,42 @@
+// Owns: how many bytes a pool has committed, and the limit on them.
+// Must not know: what was committed, or on which node.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace numapool::arena {
+
+/// Shared by all arenas of a pool. Thread safety: any thread.
+class CommitBudget {
+public:
+    static constexpr std::size_t kUnlimited = ~std::size_t{0};
+
+    explicit CommitBudget(std::size_t limit) noexcept : limit_(limit) {}
+
+    std::size_t limit() const noexcept { return limit_; }
+    std::size_t committed() const noexcept { return committed_.load(std::memory_order_relaxed); }
+    std::size_t peak() const noexcept { return peak_.load(std::memory_order_relaxed); }
+
+    /// Whether `bytes` more fit the limit; if so they are counted.
+    // Relaxed: the number guards no other memory.
+    bool charge(std::size_t bytes) noexcept {
+        std::size_t before = committed_.load(std::memory_order_relaxed);
+        do {
+            if (bytes > limit_ || before > limit_ - bytes) return false;
+        } while (!committed_.compare_exchange_weak(before, before + bytes, std::memory_order_relaxed));
+        std::size_t highest = peak_.load(std::memory_order_relaxed);
+        while (highest < before + bytes &&
+               !peak_.compare_exchange_weak(highest, before + bytes, std::memory_order_relaxed)) {
+        }
+        return true;
+    }
+    void uncharge(std::size_t bytes) noexcept { committed_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+private:
+    const std::size_t limit_;
+    std::atomic<std::size_t> committed_{0};
+    std::atomic<std::size_t> peak_{0};
+};
+
+}  // namespace numapool::arena

@@ -1,0 +1,221 @@
+// Owns: an arena's way back to the system: which idle memory goes, and giving it back without the lock held.
+// Must not know: when; callers decide. Taking memory is in node_arena.cpp.
+#include <algorithm>
+#include <utility>
+
+#include "arena/node_arena.h"
+#include "base/bits.h"
+#include "os/virtual_memory.h"
+
+namespace numapool::arena {
+namespace {
+
+using base::kGranuleBytes;
+using base::kSliceBytes;
+using base::kSlicesPerGranule;
+
+/// The granules that lie wholly inside a run: [first, second).
+std::pair<std::size_t, std::size_t> whole_granules(const Run& run) noexcept {
+    const std::size_t begin = (run.first + kSlicesPerGranule - 1) / kSlicesPerGranule;
+    return {begin, std::max(begin, (run.first + run.slices) / kSlicesPerGranule)};
+}
+
+}  // namespace
+
+std::optional<Run> NodeArena::oldest_granules(std::size_t most_slices) noexcept {
+    const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+    std::optional<Run> oldest;
+    std::uint32_t oldest_age = 0;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    for (auto run = heap_.first(RunKind::kIdle); run; run = heap_.after(*run)) {
+        const auto [first, last] = whole_granules(*run);
+        for (std::size_t granule = first; granule < last; ++granule) {
+            const std::uint32_t since = run->range->idle_since[granule];
+            if (oldest && now - since <= oldest_age) continue;
+            oldest = run;
+            oldest_age = now - since;
+            begin = granule;
+            for (end = granule + 1; end < last && run->range->idle_since[end] == since;) ++end;
+        }
+    }
+    if (!oldest) return std::nullopt;
+    end = std::min(end, begin + std::max<std::size_t>(1, most_slices / kSlicesPerGranule));
+    return heap_.take_part(*oldest, begin * kSlicesPerGranule, (end - begin) * kSlicesPerGranule);
+}
+
+void NodeArena::set_aside(Run run) noexcept {
+    run.kind = RunKind::kBusy;
+    heap_.put(run);
+}
+
+std::size_t NodeArena::select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept {
+    std::size_t count = 0;
+    std::size_t slices = (bytes + kSliceBytes - 1) / kSliceBytes;
+    while (count < kSegments && slices != 0) {
+        std::optional<Run> run = oldest_granules(slices);
+        for (const RunKind kind : {RunKind::kIdle, RunKind::kPrefaulted}) {
+            if (run || scope == ReleaseScope::kGranules) break;
+            if (const auto any = heap_.first(kind)) {
+                const std::size_t part = std::min(any->slices, slices);
+                run = heap_.take_part(*any, any->first + any->slices - part, part);
+            }
+        }
+        if (!run) break;
+        set_aside(*run);
+        segments[count++] = *run;
+        slices -= std::min(slices, run->slices);
+    }
+    return count;
+}
+
+std::size_t NodeArena::select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,
+                                      Segments& segments) noexcept {
+    // Of what is left after each tick the share tick / (time left) goes: the run shrinks linearly to nothing.
+    std::size_t count = 0;
+    for (const RunKind kind : {RunKind::kIdle, RunKind::kPrefaulted}) {
+        for (auto run = heap_.first(kind); run && count < kSegments;) {
+            const auto next = heap_.after(*run);
+            const auto [first, last] = whole_granules(*run);
+            std::uint32_t age = ~std::uint32_t{0};
+            for (std::size_t g = first; g < last; ++g)
+                age = std::min(age, now_ms - run->range->idle_since[g]);
+            const std::size_t granules = last - first;
+            const std::size_t left = age >= decay_ms ? 0 : decay_ms - age;
+            const std::size_t go =
+                std::min(granules, (granules * tick_ms + left + tick_ms - 1) / (left + tick_ms));
+            if (granules != 0 && age >= tick_ms && go != 0) {
+                Run part = heap_.take_part(*run, (last - go) * kSlicesPerGranule, go * kSlicesPerGranule);
+                segments[count++] = part;
+            }
+            run = next;
+        }
+    }
+    for (std::size_t i = 0; i < count; ++i) set_aside(segments[i]);
+    return count;
+}
+
+std::size_t NodeArena::give_back(const Segments& segments, std::size_t count, EvictionCause cause) noexcept {
+    std::size_t given = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Run& segment = segments[i];
+        const bool gone = os::decommit(segment.address(), segment.bytes()) == 0;
+        const std::lock_guard lock(mutex_);
+        Run busy = segment;
+        busy.kind = RunKind::kBusy;
+        heap_.change_kind(busy, gone ? RunKind::kVacant : segment.kind);
+        if (gone) given += segment.bytes();
+    }
+    if (given != 0) {
+        uncommit(given);
+        Evicted& evicted = evicted_[static_cast<std::size_t>(cause)];
+        evicted.events.fetch_add(1, std::memory_order_relaxed);
+        evicted.bytes.fetch_add(given, std::memory_order_relaxed);
+    }
+    return given;
+}
+
+void NodeArena::uncommit(std::size_t bytes) noexcept {
+    committed_.fetch_sub(bytes, std::memory_order_relaxed);
+    settings_.budget->uncharge(bytes);
+}
+
+std::size_t NodeArena::release_idle(std::size_t bytes, ReleaseScope scope, EvictionCause cause) noexcept {
+    std::size_t given = 0;
+    while (given < bytes) {
+        Segments segments;
+        std::size_t count = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            count = select(bytes - given, scope, segments);
+        }
+        const std::size_t part = give_back(segments, count, cause);
+        if (part == 0) break;
+        given += part;
+    }
+    return given;
+}
+
+void NodeArena::release_lapsed(std::size_t bytes) noexcept {
+    if (bytes == 0) return;
+    std::size_t whole = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        lapsed_bytes_ += bytes;
+        whole = base::align_down(lapsed_bytes_, kGranuleBytes);
+        // What cannot be given back now because no granule is whole is forgiven: it is in use by neighbours.
+        lapsed_bytes_ -= whole;
+    }
+    if (whole != 0) release_idle(whole, ReleaseScope::kGranules, EvictionCause::kMaxBuffers);
+}
+
+bool NodeArena::decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms) noexcept {
+    bool empty_slabs = false;
+    for (SlabBin& bin : bins_) empty_slabs |= bin.retire_empty(*this, now_ms, decay_ms);
+    Segments segments;
+    std::size_t count = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        count = select_decayed(now_ms, tick_ms, decay_ms, segments);
+    }
+    give_back(segments, count, EvictionCause::kDecay);
+    const std::lock_guard lock(mutex_);
+    return empty_slabs ||
+           heap_.free_bytes(RunKind::kIdle) + heap_.free_bytes(RunKind::kPrefaulted) >= kGranuleBytes;
+}
+
+base::Result<bool> NodeArena::prefault(std::size_t bytes) noexcept {
+    Run run;
+    {
+        const std::lock_guard lock(mutex_);
+        const std::size_t have = heap_.free_bytes(RunKind::kIdle) + heap_.free_bytes(RunKind::kPrefaulted);
+        if (have >= bytes) return true;
+        const std::size_t missing = base::align_up(bytes - have, kSliceBytes);
+        if (!settings_.budget->charge(missing)) {
+            return base::Failure{ErrorCode::kLimitExceeded, 0, missing, settings_.budget->limit()};
+        }
+        auto taken = take_vacant(missing / kSliceBytes, 1);
+        if (!taken) {
+            settings_.budget->uncharge(missing);
+            return taken.failure();
+        }
+        run = *taken;
+        committed_.fetch_add(missing, std::memory_order_relaxed);
+    }
+    const int error = os::populate(run.address(), run.bytes());
+    if (error != 0) os::decommit(run.address(), run.bytes());
+    const std::lock_guard lock(mutex_);
+    if (error != 0) {
+        uncommit(run.bytes());
+        heap_.put(run);
+        return base::Failure{ErrorCode::kOutOfMemory, error, run.bytes(), 0};
+    }
+    put_idle(run, RunKind::kPrefaulted);
+    return true;
+}
+
+Eviction NodeArena::evicted(EvictionCause cause) const noexcept {
+    const Evicted& evicted = evicted_[static_cast<std::size_t>(cause)];
+    return {evicted.events.load(std::memory_order_relaxed), evicted.bytes.load(std::memory_order_relaxed)};
+}
+
+std::size_t NodeArena::resident_bytes() noexcept {
+    std::size_t bytes = 0;
+    AddressRange* range = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        range = heap_.ranges();
+    }
+    // Ranges are only ever added in front, and live as long as the arena.
+    for (; range != nullptr; range = range->next) {
+        std::size_t slices = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            slices = std::min(range->writable, base::align_up(range->fresh, kSlicesPerGranule));
+        }
+        bytes += os::resident_bytes(range->base, slices * kSliceBytes);
+    }
+    return bytes;
+}
+
+}  // namespace numapool::arena

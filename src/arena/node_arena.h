@@ -1,0 +1,164 @@
+// Owns: one node's memory in one pool: its ranges, large blocks and slab memory, and giving idle memory back.
+// Must not know: threads, other nodes, or why a buffer is wanted.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "numapool/options.h"
+#include "numapool/statistics.h"
+
+#include "arena/commit_budget.h"
+#include "arena/credits.h"
+#include "arena/page_heap.h"
+#include "arena/slab_bin.h"
+#include "base/result.h"
+#include "base/size_classes.h"
+#include "os/memory_policy.h"
+
+namespace numapool::arena {
+
+/// Where an arena's pages are asked to lie.
+struct ArenaPolicy {
+    enum class Kind { kFirstTouch, kPrefer, kInterleave };
+    Kind kind = Kind::kFirstTouch;
+    int node = 0;        ///< kPrefer
+    os::NodeMask nodes;  ///< kInterleave
+};
+
+struct ArenaSettings {
+    CommitBudget* budget = nullptr;
+    void* pool = nullptr;  ///< handed through to whoever finds a range by address
+    std::uint32_t index = 0;
+    ArenaPolicy policy;
+    HugePages huge_pages = HugePages::kAuto;
+    std::size_t range_bytes = std::size_t{64} << 30;
+    std::size_t max_credits = 32;  ///< idle large buffers kept
+    bool credits_bound = true;     ///< false: large idle memory is bounded by someone else, in bytes
+};
+
+/// A large block, or memory for a slab.
+struct Extent {
+    std::uintptr_t address = 0;  ///< 0: none
+    std::size_t bytes = 0;
+    bool reused = false;  ///< an earlier buffer returned all of it
+    bool zero = false;    ///< known to read zero
+};
+
+/// Which idle memory to give back first, and which not at all.
+enum class ReleaseScope {
+    kGranules,  ///< whole idle granules that were handed out before, the longest idle first
+    kAll,       ///< those first, then any idle run, prefaulted ones too
+};
+
+/// Thread safety: every function may be called from any thread. Lock order: a bin's lock, then the arena's.
+class NodeArena {
+public:
+    explicit NodeArena(const ArenaSettings& settings) noexcept : settings_(settings) {}
+    NodeArena(const NodeArena&) = delete;
+    NodeArena& operator=(const NodeArena&) = delete;
+    /// Releases all ranges; no block may be live and no thread may use the arena.
+    ~NodeArena();
+
+    /// Reserves the first range if there is none yet.
+    base::Result<bool> initialize() noexcept;
+    /// Commits and populates idle memory until the arena has `bytes` of it.
+    base::Result<bool> prefault(std::size_t bytes) noexcept;
+
+    /// A large block from memory that was returned before; Extent{} if no idle run is long enough.
+    Extent take_idle_block(std::size_t bytes, std::size_t alignment) noexcept;
+    /// A large block from memory that was not handed out before.
+    base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
+    /// Takes a large block back (live or cached). Returns the bytes whose credits lapsed: pass them to
+    /// release_lapsed.
+    std::size_t put_block(AddressRange& range, std::size_t first,
+                          std::size_t credits_held_elsewhere) noexcept;
+    /// Gives whole granules back for credits that lapsed.
+    void release_lapsed(std::size_t bytes) noexcept;
+
+    /// Gives idle memory back until `bytes` are; returns how many were. Never holds the lock across a system
+    /// call.
+    std::size_t release_idle(std::size_t bytes, ReleaseScope scope, EvictionCause cause) noexcept;
+    /// One tick of decay: what is idle for `decay_ms` goes, of the rest a share that has all of it gone by
+    /// then. Returns whether there may be more to do later.
+    bool decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms) noexcept;
+
+    /// Memory for one slab, its slices committed and counted only if `extent.reused`; see SlabBin.
+    base::Result<Extent> take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept;
+    /// Counts `slices` more slices of a slab as committed. False: the limit.
+    bool charge_slab(Tier tier, std::size_t slices) noexcept;
+    /// Takes a slab's memory back: of its slices the first `used` were handed out wholly, those up to
+    /// `charged` are committed, the others vacant.
+    void put_slab_memory(const Slab& slab, Tier tier, std::size_t used, std::size_t charged) noexcept;
+    void* allocate_record(std::size_t bytes) noexcept;
+    void free_record(void* record, std::size_t bytes) noexcept;
+
+    SlabBin& bin(std::uint32_t size_class) noexcept { return bins_[size_class]; }
+    void* pool() const noexcept { return settings_.pool; }
+    const ArenaSettings& settings() const noexcept { return settings_; }
+
+    /// Why the placement policy could not be set, as an errno; 0 if it was, or none is needed.
+    int policy_error() const noexcept { return policy_error_.load(std::memory_order_relaxed); }
+    std::size_t committed_bytes() const noexcept { return committed_.load(std::memory_order_relaxed); }
+    std::size_t slab_bytes(Tier tier) const noexcept {
+        return slab_bytes_[static_cast<std::size_t>(tier)].load(std::memory_order_relaxed);
+    }
+    std::size_t credits() noexcept;
+    std::size_t metadata_bytes() noexcept;
+    std::size_t resident_bytes() noexcept;
+    Eviction evicted(EvictionCause cause) const noexcept;
+
+    /// For fork: take and give up all locks.
+    void lock_all() noexcept;
+    void unlock_all() noexcept;
+
+private:
+    struct RecordChunk {
+        RecordChunk* next;
+    };
+    struct Evicted {
+        std::atomic<std::uint64_t> events{0};
+        std::atomic<std::uint64_t> bytes{0};
+    };
+    static constexpr std::size_t kSegments = 16;
+    using Segments = std::array<Run, kSegments>;
+
+    // All below: the caller holds mutex_.
+    base::Result<Run> take_vacant(std::size_t slices, std::size_t align) noexcept;
+    base::Result<bool> add_range(std::size_t least_bytes) noexcept;
+    int make_writable(const Run& run) noexcept;
+    void advise_huge(const Run& run) noexcept;
+    void put_idle(Run run, RunKind kind) noexcept;
+    std::size_t select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept;
+    std::size_t select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,
+                               Segments& segments) noexcept;
+    std::optional<Run> oldest_granules(std::size_t most_slices) noexcept;
+    void set_aside(Run run) noexcept;
+
+    // The caller does not hold mutex_.
+    std::size_t give_back(const Segments& segments, std::size_t count, EvictionCause cause) noexcept;
+    void uncommit(std::size_t bytes) noexcept;
+
+    const ArenaSettings settings_;
+    std::mutex mutex_;
+    PageHeap heap_;
+    Credits credits_;
+    bool credits_ready_ = false;
+    std::size_t lapsed_bytes_ = 0;  ///< below a granule, owed to the next release
+    RecordChunk* record_chunks_ = nullptr;
+    std::uintptr_t record_free_ = 0;
+    std::uintptr_t record_end_ = 0;
+    std::array<void*, 64> record_lists_{};  ///< freed records by size / 64
+    std::size_t record_bytes_ = 0;
+    // Relaxed: figures for statistics and limits, guarding no other memory.
+    std::atomic<std::size_t> committed_{0};
+    std::array<std::atomic<std::size_t>, 2> slab_bytes_{};
+    std::atomic<int> policy_error_{0};
+    std::array<Evicted, kEvictionCauses> evicted_{};
+    std::array<SlabBin, base::kSizeClasses> bins_{};
+};
+
+}  // namespace numapool::arena

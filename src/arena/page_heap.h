@@ -1,0 +1,85 @@
+// Owns: the free runs of one arena's ranges: finding the best fit, splitting, coalescing.
+// Must not know: locks, system calls, limits; what a taken run is used for.
+//
+// Runs lie in segregated bins, eight for each doubling of their length, of which the first that can hold a
+// request is searched for the tightest fit; boundary entries in the slice table make coalescing O(1) (Knuth,
+// TAOCP 1, 2.5).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "arena/address_range.h"
+#include "arena/slice_entry.h"
+
+namespace numapool::arena {
+
+struct Run {
+    AddressRange* range = nullptr;
+    std::size_t first = 0;  ///< slice index in the range
+    std::size_t slices = 0;
+    RunKind kind = RunKind::kVacant;
+
+    std::uintptr_t address() const noexcept { return range->address_of(first); }
+    std::size_t bytes() const noexcept { return slices * base::kSliceBytes; }
+};
+
+/// Thread safety: none; the arena's lock guards every call.
+class PageHeap {
+public:
+    void add_range(AddressRange* range) noexcept;
+    AddressRange* ranges() const noexcept { return ranges_; }
+
+    /// The best fitting run of `kind` of at least `slices`, its start a multiple of `align` slices (a power
+    /// of two). What passes `slices + slack` is split off and stays free. The run's entries are cleared.
+    std::optional<Run> take(RunKind kind, std::size_t slices, std::size_t align, std::size_t slack) noexcept;
+
+    /// `slices` never used before, from the end of the first range that has them; kind is kVacant.
+    std::optional<Run> take_fresh(std::size_t slices, std::size_t align) noexcept;
+
+    /// Takes [first, first + slices) out of the free run `run`, of which it is a part; the rest stays free.
+    Run take_part(const Run& run, std::size_t first, std::size_t slices) noexcept;
+
+    /// Makes `run` free as what its kind says, merged with free neighbours of the same kind. A vacant run at
+    /// the end of the used part of its range becomes unused again.
+    void put(Run run) noexcept;
+
+    /// Makes the free run `run` one of another kind, merged as put does.
+    void change_kind(Run run, RunKind kind) noexcept {
+        unlink(run);
+        run.kind = kind;
+        put(run);
+    }
+
+    /// The first free run of `kind` in some order, and the one after `run`; put and take end the order.
+    std::optional<Run> first(RunKind kind) const noexcept;
+    std::optional<Run> after(const Run& run) const noexcept;
+
+    std::size_t free_bytes(RunKind kind) const noexcept { return bytes_[static_cast<std::size_t>(kind)]; }
+
+private:
+    static constexpr std::size_t kBins =
+        8 * 24;  ///< runs of up to 2^26 slices, 4 TiB, and beyond in the last
+
+    struct Bins {
+        std::array<std::uintptr_t, kBins> head{};
+        std::array<std::uint64_t, kBins / 64> occupied{};
+    };
+
+    static std::size_t bin_of(std::size_t slices) noexcept;
+    Bins& bins(RunKind kind) noexcept { return bins_[static_cast<std::size_t>(kind)]; }
+    const Bins& bins(RunKind kind) const noexcept { return bins_[static_cast<std::size_t>(kind)]; }
+    std::optional<std::size_t> next_occupied(RunKind kind, std::size_t bin) const noexcept;
+    static Run run_at(std::uintptr_t address) noexcept;
+    void link(const Run& run) noexcept;
+    void unlink(const Run& run) noexcept;
+    static void clear_edges(const Run& run) noexcept;
+
+    AddressRange* ranges_ = nullptr;
+    std::array<Bins, kSearchableKinds> bins_{};
+    std::array<std::size_t, kSearchableKinds> bytes_{};
+};
+
+}  // namespace numapool::arena

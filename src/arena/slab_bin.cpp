@@ -1,0 +1,172 @@
+// Owns: slabs behind slab_bin.h.
+// Must not know: threads' caches; large blocks.
+#include "arena/slab_bin.h"
+
+#include <bit>
+#include <new>
+
+#include "arena/node_arena.h"
+#include "base/bits.h"
+#include "os/virtual_memory.h"
+
+namespace numapool::arena {
+namespace {
+
+std::size_t bitmap_words(const base::ClassShape& shape) noexcept { return (shape.blocks + 63) / 64; }
+
+std::size_t record_bytes(const base::ClassShape& shape) noexcept {
+    return base::align_up(sizeof(Slab) + bitmap_words(shape) * sizeof(std::uint64_t) + shape.blocks, 64);
+}
+
+}  // namespace
+
+void SlabBin::link(Slab* slab) noexcept {
+    slab->previous = nullptr;
+    slab->next = slabs_;
+    if (slabs_ != nullptr) slabs_->previous = slab;
+    slabs_ = slab;
+    slab->listed = true;
+}
+
+void SlabBin::unlink(Slab* slab) noexcept {
+    (slab->previous != nullptr ? slab->previous->next : slabs_) = slab->next;
+    if (slab->next != nullptr) slab->next->previous = slab->previous;
+    slab->listed = false;
+}
+
+void SlabBin::relist(Slab* slab) noexcept {
+    const bool available = slab->used < slab->shape.blocks;
+    if (available && !slab->listed) link(slab);
+    if (!available && slab->listed) unlink(slab);
+}
+
+Block SlabBin::pop_returned(Slab& slab) noexcept {
+    std::size_t word = 0;
+    while (slab.returned[word] == 0) ++word;
+    const auto bit = static_cast<std::size_t>(std::countr_zero(slab.returned[word]));
+    slab.returned[word] &= slab.returned[word] - 1;
+    const auto index = static_cast<std::uint32_t>(word * 64 + bit);
+    if (slab.used++ == 0) --empty_;
+    --returned_;
+    return {slab.address_of(index), &slab.states[index]};
+}
+
+std::size_t SlabBin::take_returned(Block* blocks, std::size_t most) noexcept {
+    const std::lock_guard lock(mutex_);
+    std::size_t count = 0;
+    for (Slab* slab = slabs_; slab != nullptr && count < most && returned_ != 0;) {
+        Slab* next = slab->next;
+        while (count < most && slab->returned_count() != 0) blocks[count++] = pop_returned(*slab);
+        relist(slab);
+        slab = next;
+    }
+    return count;
+}
+
+base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_class) noexcept {
+    const std::lock_guard lock(mutex_);
+    Slab* slab = slabs_;
+    while (slab != nullptr && slab->returned_count() == 0 && slab->fresh == slab->shape.blocks)
+        slab = slab->next;
+    if (slab == nullptr) {
+        auto made = make_slab(arena, size_class);
+        if (!made) return made.failure();
+        slab = *made;
+    }
+    if (slab->returned_count() != 0) {  // given back since the caller looked, or a slab of reused memory
+        const Block block = pop_returned(*slab);
+        relist(slab);
+        return FreshBlock{block, true, false};
+    }
+    const std::size_t end = std::size_t{slab->fresh + 1} * slab->shape.block_bytes;
+    const auto slices = static_cast<std::uint32_t>((end + base::kSliceBytes - 1) / base::kSliceBytes);
+    if (slices > slab->charged) {
+        const std::size_t more = slices - slab->charged;
+        if (!arena.charge_slab(base::tier_of(slab->shape.block_bytes), more)) {
+            return base::Failure{ErrorCode::kLimitExceeded, 0, more * base::kSliceBytes,
+                                 arena.settings().budget->limit()};
+        }
+        slab->charged = slices;
+    }
+    const std::uint32_t index = slab->fresh++;
+    if (slab->used++ == 0) --empty_;
+    relist(slab);
+    return FreshBlock{{slab->address_of(index), &slab->states[index]}, false, slab->fresh_is_zero};
+}
+
+base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_class) noexcept {
+    const base::ClassShape& shape = base::kClassShapes[size_class];
+    void* record = arena.allocate_record(record_bytes(shape));
+    if (record == nullptr) return base::Failure{ErrorCode::kOutOfMemory, 0, record_bytes(shape), 0};
+    AddressRange* range = nullptr;
+    auto memory = arena.take_slab_memory(size_class, range);
+    if (!memory) {
+        arena.free_record(record, record_bytes(shape));
+        return memory.failure();
+    }
+    auto* slab = new (record) Slab;
+    slab->base = memory->address;
+    slab->shape = shape;
+    slab->size_class = size_class;
+    slab->range = range;
+    slab->returned = reinterpret_cast<std::uint64_t*>(slab + 1);
+    slab->states = reinterpret_cast<std::atomic<std::uint8_t>*>(slab->returned + bitmap_words(shape));
+    for (std::uint32_t i = 0; i < shape.blocks; ++i) new (&slab->states[i]) std::atomic<std::uint8_t>(0);
+    for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
+    slab->recycled = memory->reused;
+    slab->fresh_is_zero = memory->zero;
+    if (memory->reused) {
+        for (std::uint32_t i = 0; i < shape.blocks; ++i) slab->returned[i / 64] |= std::uint64_t{1} << i % 64;
+        slab->fresh = shape.blocks;
+        slab->charged = shape.slices;
+        returned_ += shape.blocks;
+    }
+    ++empty_;
+    const std::size_t first = range->index_of(slab->base);
+    for (std::size_t i = 0; i < shape.slices; ++i) range->set_entry(first + i, SliceEntry::slab(slab));
+    link(slab);
+    return slab;
+}
+
+void SlabBin::put(NodeArena& arena, const Block* blocks, std::size_t count) noexcept {
+    const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < count; ++i) {
+        const AddressRange* range = find_range(blocks[i].address);
+        Slab* slab = range->entry(range->index_of(blocks[i].address)).slab();
+        const std::uint32_t index = base::block_index(slab->shape, blocks[i].address - slab->base);
+        slab->states[index].store(static_cast<std::uint8_t>(BlockState::kNone), std::memory_order_relaxed);
+        slab->returned[index / 64] |= std::uint64_t{1} << index % 64;
+        ++returned_;
+        --slab->used;
+        relist(slab);
+        if (slab->used != 0) continue;
+        slab->idle_since = now;
+        // One empty slab stays, so that a class in use keeps its memory; more go where other sizes can have
+        // them.
+        if (++empty_ > 1) retire(arena, slab);
+    }
+}
+
+void SlabBin::retire(NodeArena& arena, Slab* slab) noexcept {
+    unlink(slab);
+    --empty_;
+    returned_ -= slab->returned_count();
+    const Tier tier = base::tier_of(slab->shape.block_bytes);
+    const std::size_t handed_out = std::size_t{slab->fresh} * slab->shape.block_bytes / base::kSliceBytes;
+    arena.put_slab_memory(*slab, tier, slab->recycled ? slab->charged : handed_out, slab->charged);
+    arena.free_record(slab, record_bytes(slab->shape));
+}
+
+bool SlabBin::retire_empty(NodeArena& arena, std::uint32_t now_ms, std::uint32_t age_ms) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (empty_ == 0) return false;
+    for (Slab* slab = slabs_; slab != nullptr;) {
+        Slab* next = slab->next;
+        if (slab->used == 0 && now_ms - slab->idle_since >= age_ms) retire(arena, slab);
+        slab = next;
+    }
+    return empty_ != 0;
+}
+
+}  // namespace numapool::arena

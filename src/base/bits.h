@@ -1,0 +1,25 @@
+// Owns: arithmetic on powers of two and addresses.
+// Must not know: what the numbers mean.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace numapool::base {
+
+constexpr bool is_power_of_two(std::size_t value) noexcept { return std::has_single_bit(value); }
+
+/// Rounds up to a multiple of `unit`, a power of two. The caller keeps it from overflowing.
+constexpr std::size_t align_up(std::size_t value, std::size_t unit) noexcept {
+    return (value + unit - 1) & ~(unit - 1);
+}
+
+constexpr std::size_t align_down(std::size_t value, std::size_t unit) noexcept { return value & ~(unit - 1); }
+
+/// The position of the highest set bit; `value` must not be 0.
+constexpr unsigned floor_log2(std::size_t value) noexcept {
+    return static_cast<unsigned>(std::bit_width(value)) - 1;
+}
+
+}  // namespace numapool::base

@@ -1,0 +1,81 @@
+// Owns: which block sizes there are below the large tier, and in what slabs they come.
+// Must not know: memory.
+//
+// Sizes up to 1 KiB go in steps of 64 bytes, the alignment of every block; from there each doubling has eight
+// classes, so a block is at most 12.5% larger than the request (the spacing of jemalloc and mimalloc, twice
+// as fine).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "numapool/statistics.h"
+
+#include "base/bits.h"
+
+namespace numapool::base {
+
+inline constexpr std::size_t kSliceBytes = std::size_t{64} << 10;  ///< unit of the page heap
+inline constexpr std::size_t kGranuleBytes = std::size_t{2}
+                                             << 20;  ///< unit of giving memory back; a huge page
+inline constexpr std::size_t kSlicesPerGranule = kGranuleBytes / kSliceBytes;
+inline constexpr std::size_t kMaxSlabBlockBytes = std::size_t{1}
+                                                  << 20;  ///< the largest small or medium block
+
+inline constexpr std::uint32_t kLinearClasses = 16;
+inline constexpr std::uint32_t kSizeClasses = kLinearClasses + 8 * 10;
+
+/// The class whose blocks hold `bytes`, 0 to kMaxSlabBlockBytes.
+constexpr std::uint32_t size_class(std::size_t bytes) noexcept {
+    if (bytes <= 1024) return bytes == 0 ? 0 : static_cast<std::uint32_t>((bytes - 1) >> 6);
+    const std::size_t last = bytes - 1;
+    const unsigned doubling = floor_log2(last);
+    return kLinearClasses + (doubling - 10) * 8 + static_cast<std::uint32_t>((last >> (doubling - 3)) & 7);
+}
+
+constexpr std::size_t class_bytes(std::uint32_t size_class) noexcept {
+    if (size_class < kLinearClasses) return (std::size_t{size_class} + 1) << 6;
+    const std::uint32_t index = size_class - kLinearClasses;
+    return std::size_t{9 + index % 8} << (index / 8 + 10 - 3);
+}
+
+/// The tier of a block of `bytes` bytes.
+constexpr Tier tier_of(std::size_t bytes) noexcept {
+    return bytes < 1024 ? Tier::kSmall : bytes <= kMaxSlabBlockBytes ? Tier::kMedium : Tier::kLarge;
+}
+
+/// What a class's blocks and slabs look like.
+struct ClassShape {
+    std::uint32_t block_bytes;
+    std::uint32_t blocks;      ///< in one slab
+    std::uint32_t slices;      ///< of one slab
+    std::uint32_t reciprocal;  ///< ceil(2^31 / units), units = block_bytes / 64: index = (offset / 64 *
+                               ///< reciprocal) >> 31
+};
+
+constexpr ClassShape class_shape(std::uint32_t size_class) noexcept {
+    const std::size_t block = class_bytes(size_class);
+    // Few slices keep slabs easy to empty; at least eight blocks (four of the largest) keep the tail's waste
+    // small.
+    const std::size_t wanted = block > (std::size_t{128} << 10) ? 4 : 8;
+    std::size_t slices = align_up(block * wanted, kSliceBytes) / kSliceBytes;
+    if (block <= 8192) slices = 1;
+    const std::size_t units = block / 64;
+    return {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(slices * kSliceBytes / block),
+            static_cast<std::uint32_t>(slices),
+            static_cast<std::uint32_t>(((std::uint64_t{1} << 31) + units - 1) / units)};
+}
+
+/// Which of a slab's blocks `offset` lies in; exact for all offsets in slabs of up to 4 MiB.
+constexpr std::uint32_t block_index(const ClassShape& shape, std::size_t offset) noexcept {
+    return static_cast<std::uint32_t>((std::uint64_t{offset / 64} * shape.reciprocal) >> 31);
+}
+
+inline constexpr std::array<ClassShape, kSizeClasses> kClassShapes = [] {
+    std::array<ClassShape, kSizeClasses> shapes{};
+    for (std::uint32_t i = 0; i < kSizeClasses; ++i) shapes[i] = class_shape(i);
+    return shapes;
+}();
+
+}  // namespace numapool::base

@@ -1,0 +1,88 @@
+// Owns: one thread's cache for one arena: a magazine for each class, large slots, and the thread's figures.
+// Must not know: pools, other threads' caches.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "numapool/statistics.h"
+
+#include "arena/node_arena.h"
+#include "base/counter.h"
+#include "base/result.h"
+#include "base/size_classes.h"
+#include "cache/large_slots.h"
+#include "cache/magazine.h"
+#include "cache/tier_budget.h"
+
+namespace numapool::cache {
+
+/// What a thread did with an arena beyond what its magazines count. Written by the thread, read by any.
+struct ThreadFigures {
+    base::Counter large_allocations;
+    base::Counter large_frees;
+    base::Counter large_bytes_out;   ///< of the blocks handed out
+    base::Counter large_bytes_back;  ///< of the blocks that came back
+    base::Counter large_requested_bytes;
+    std::array<base::Counter, kTiers> misses;        ///< allocations not wholly of returned memory
+    std::array<base::Counter, kTiers> missed_bytes;  ///< of their blocks
+    base::Counter remote_allocations;                ///< requested from another node's CPU
+    base::Counter fallbacks;
+    base::Counter auto_returns;
+    base::Counter pages_looked_up;
+    base::Counter pages_verified;
+};
+
+/// Thread safety: its thread only, but for drain_large, ready_blocks and the figures.
+class ArenaCache {
+public:
+    /// Ties the cache, empty and zeroed, to an arena.
+    void attach(arena::NodeArena& arena, TierBudget& budget) noexcept {
+        arena_ = &arena;
+        budget_ = &budget;
+    }
+    arena::NodeArena& arena() noexcept { return *arena_; }
+    Magazine& magazine(std::uint32_t size_class) noexcept { return magazines_[size_class]; }
+    const Magazine& magazine(std::uint32_t size_class) const noexcept { return magazines_[size_class]; }
+    LargeSlots& large() noexcept { return large_; }
+    const LargeSlots& large() const noexcept { return large_; }
+
+    /// A block when the magazine is empty: one that was returned to its slab, refilling the magazine by the
+    /// way, or a new one. The block is live.
+    base::Result<arena::FreshBlock> allocate_past_magazine(std::uint32_t size_class) noexcept;
+    /// Takes a block when the magazine is at its limit: raises the limit if the budget allows, else lets the
+    /// oldest go.
+    void free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
+    /// Takes a large block, its entry already marked cached, when no usable slot is empty: keeps it if the
+    /// budget allows, in place of another if need be; what goes, goes to the arena.
+    void free_past_slots(std::uintptr_t block, std::size_t bytes) noexcept;
+    /// Any thread: puts the blocks of the large slots back to the arena. Returns the bytes whose credits
+    /// lapsed, for NodeArena::release_lapsed.
+    std::size_t drain_large() noexcept;
+    /// Puts a large block back to the arena; returns the same.
+    std::size_t put_large(std::uintptr_t block) noexcept;
+
+    /// Puts every small and medium block back to its slab and gives the budget back.
+    void flush_magazines() noexcept;
+    /// Empties the large slots and gives their budget back.
+    void close_large() noexcept;
+    std::size_t ready_blocks(Tier tier) const noexcept;
+
+    ThreadFigures figures;
+    std::uint64_t large_seen_by_decay =
+        0;                               ///< large_frees when decay last looked; under the cache list's lock
+    std::uint32_t large_seen_at_ms = 0;  ///< when it last changed; the same
+
+private:
+    void spill(Magazine& magazine, std::uint32_t size_class, std::uint32_t count) noexcept;
+    std::size_t draw(std::uint32_t size_class, std::size_t most) noexcept;
+
+    arena::NodeArena* arena_ = nullptr;
+    TierBudget* budget_ = nullptr;
+    LargeSlots large_;
+    std::uint32_t skip_search_ = 0;
+    std::array<Magazine, base::kSizeClasses> magazines_{};
+};
+
+}  // namespace numapool::cache

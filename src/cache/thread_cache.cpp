@@ -1,0 +1,176 @@
+// Owns: making, finding and giving up threads' caches.
+// Must not know: requests, options.
+#include "cache/thread_cache.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <new>
+
+#include "os/virtual_memory.h"
+
+namespace numapool::cache {
+namespace {
+
+// Records are recycled for the life of the process, guarded by records_mutex; see ThreadCache.
+ThreadCache* unused_caches = nullptr;
+struct UnusedArenaCache {
+    UnusedArenaCache* next;
+};
+UnusedArenaCache* unused_arena_caches = nullptr;
+constinit std::mutex records_mutex;
+
+constinit std::mutex lifetime;
+constinit thread_local bool thread_ended = false;
+constinit thread_local std::uint32_t slots_used = 0;  ///< entries of thread_caches from here on are empty
+
+pthread_key_t end_of_thread;
+pthread_once_t end_of_thread_made = PTHREAD_ONCE_INIT;
+bool have_end_of_thread = false;
+
+constexpr std::size_t kTableBytes = kMaxPools * sizeof(ThreadCache*);
+
+// Runs after C++ thread-local destructors, so that they may still return buffers the fast way.
+void end_thread(void* table) noexcept {
+    auto** caches = static_cast<ThreadCache**>(table);
+    {
+        const std::lock_guard lock(lifetime);
+        for (std::uint32_t slot = 0; slot < slots_used; ++slot) {
+            ThreadCache* cache = caches[slot];
+            // A cache of a pool that is gone may serve another by now: then it is in use by another thread's
+            // table.
+            if (cache == nullptr || cache->pool_id.load(std::memory_order_relaxed) == 0) continue;
+            if (cache->table == caches) cache->list->give_up(*cache);
+        }
+    }
+    thread_caches = nullptr;
+    thread_ended = true;
+    os::release(reinterpret_cast<std::uintptr_t>(table), kTableBytes);
+}
+
+void make_end_of_thread() noexcept {
+    have_end_of_thread = ::pthread_key_create(&end_of_thread, end_thread) == 0;
+}
+
+}  // namespace
+
+constinit thread_local ThreadCache** thread_caches = nullptr;
+
+std::mutex& lifetime_mutex() noexcept { return lifetime; }
+
+void lock_records() noexcept { records_mutex.lock(); }
+void unlock_records() noexcept { records_mutex.unlock(); }
+
+ArenaCache* ThreadCache::add(std::uint32_t index, arena::NodeArena& arena, TierBudget& budget) noexcept {
+    void* memory = nullptr;
+    {
+        const std::lock_guard lock(records_mutex);
+        if (unused_arena_caches != nullptr) {
+            memory = unused_arena_caches;
+            unused_arena_caches = unused_arena_caches->next;
+        }
+    }
+    if (memory == nullptr) memory = os::map_records(sizeof(ArenaCache));
+    if (memory == nullptr) return nullptr;
+    auto* made = new (memory) ArenaCache;
+    made->attach(arena, budget);
+    // Release pairs with the acquire in find: statistics read it from other threads.
+    arenas[index].store(made, std::memory_order_release);
+    return made;
+}
+
+CacheList::~CacheList() {
+    const std::lock_guard lock(records_mutex);
+    while (head_ != nullptr) {
+        ThreadCache* cache = head_;
+        head_ = cache->next;
+        for (auto& entry : cache->arenas) {
+            ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
+            if (arena_cache == nullptr) continue;
+            unused_arena_caches = new (arena_cache) UnusedArenaCache{unused_arena_caches};
+            entry.store(nullptr, std::memory_order_relaxed);
+        }
+        cache->pool_id.store(0, std::memory_order_relaxed);
+        cache->next = unused_caches;
+        unused_caches = cache;
+    }
+}
+
+ThreadCache* CacheList::acquire() noexcept {
+    const std::lock_guard lock(mutex_);
+    for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
+        if (cache->in_use) continue;
+        cache->in_use = true;
+        return cache;
+    }
+    ThreadCache* cache = nullptr;
+    {
+        const std::lock_guard records_lock(records_mutex);
+        if (unused_caches != nullptr) {
+            cache = unused_caches;
+            unused_caches = cache->next;
+        }
+    }
+    if (cache == nullptr) {
+        void* memory = os::map_records(sizeof(ThreadCache));
+        if (memory == nullptr) return nullptr;
+        cache = new (memory) ThreadCache;
+    }
+    cache->list = this;
+    cache->in_use = true;
+    cache->next = head_;
+    cache->pool_id.store(pool_id_, std::memory_order_relaxed);
+    head_ = cache;
+    return cache;
+}
+
+void CacheList::empty(ThreadCache& cache) noexcept {
+    for (auto& entry : cache.arenas) {
+        ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
+        if (arena_cache == nullptr) continue;
+        arena_cache->flush_magazines();
+        arena_cache->close_large();
+    }
+}
+
+void CacheList::give_up(ThreadCache& cache) noexcept {
+    empty(cache);
+    const std::lock_guard lock(mutex_);
+    cache.table = nullptr;
+    cache.in_use = false;
+}
+
+std::size_t CacheList::record_bytes() noexcept {
+    std::size_t bytes = 0;
+    for_each([&](const ThreadCache& cache) {
+        bytes += sizeof(ThreadCache);
+        for (const auto& entry : cache.arenas) {
+            if (entry.load(std::memory_order_relaxed) != nullptr) bytes += sizeof(ArenaCache);
+        }
+    });
+    return bytes;
+}
+
+ThreadCache* find_or_make_cache(CacheList& list) noexcept {
+    if (ThreadCache* cache = find_cache(list.slot(), list.pool_id()); cache != nullptr) return cache;
+    if (thread_ended) return nullptr;
+    ::pthread_once(&end_of_thread_made, make_end_of_thread);
+    if (!have_end_of_thread) return nullptr;
+    if (thread_caches == nullptr) {
+        auto** table = static_cast<ThreadCache**>(os::map_records(kTableBytes));
+        if (table == nullptr) return nullptr;
+        if (::pthread_setspecific(end_of_thread, table) != 0) {
+            os::release(reinterpret_cast<std::uintptr_t>(table), kTableBytes);
+            return nullptr;
+        }
+        thread_caches = table;
+    }
+    ThreadCache* cache = list.acquire();
+    if (cache == nullptr) return nullptr;
+    cache->table = thread_caches;
+    thread_caches[list.slot()] = cache;
+    slots_used = std::max(slots_used, list.slot() + 1);
+    return cache;
+}
+
+}  // namespace numapool::cache

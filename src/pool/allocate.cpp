@@ -1,0 +1,300 @@
+// Owns: a request's way through the pool, from the shortest path to the last resort.
+// Must not know: exceptions and messages.
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "os/virtual_memory.h"
+#include "pool/interleave_sets.h"
+#include "pool/plain_heap.h"
+#include "pool/pool_core.h"
+#include "pool/pool_registry.h"
+
+namespace numapool::detail {
+namespace {
+
+constexpr std::size_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max();
+
+/// The class for a request, its blocks at multiples of `alignment`; kSizeClasses if only a large block will
+/// do.
+std::uint32_t class_for(std::size_t bytes, std::size_t alignment) noexcept {
+    if (bytes > base::kMaxSlabBlockBytes || alignment > base::kSliceBytes) return base::kSizeClasses;
+    std::uint32_t size_class = base::size_class(std::max(bytes, alignment > kMinAlignment ? alignment : 0));
+    while (size_class < base::kSizeClasses && base::class_bytes(size_class) % alignment != 0) ++size_class;
+    return size_class;
+}
+
+void mark_live(std::uintptr_t address) noexcept {
+    arena::AddressRange& range = *arena::find_range(address);
+    const std::size_t slice = range.index_of(address);
+    range.set_entry(slice, arena::SliceEntry::block(range.entry(slice).slices(), arena::BlockState::kLive));
+}
+
+std::size_t block_bytes(std::uintptr_t address) noexcept {
+    const arena::AddressRange& range = *arena::find_range(address);
+    return range.entry(range.index_of(address)).slices() * base::kSliceBytes;
+}
+
+void report_policy_error(int error) noexcept {
+    static constinit std::atomic<bool> told{false};
+    std::array<char, 200> message{};
+    std::snprintf(
+        message.data(), message.size(),
+        "placement could not be requested of the system (%s): pages lie where they are first touched; "
+        "allow mbind (CAP_SYS_NICE in a container) or set bind to none",
+        std::strerror(error));
+    base::log_once(told, LogLevel::kWarning, message.data());
+}
+
+}  // namespace
+
+bool PoolCore::select_arena(const Placement& placement, std::uint32_t& index,
+                            base::Failure& failure) noexcept {
+    if (!options_.numa_aware) {
+        index = 0;
+        return true;
+    }
+    if (placement.kind() == Placement::Kind::kCurrentNode) {
+        const auto node = static_cast<std::size_t>(os::current_node());
+        index = single_arena_ || node >= arena_of_cpu_.size()
+                    ? 0U
+                    : static_cast<std::uint32_t>(arena_of_cpu_[node]);
+        return true;
+    }
+    if (placement.kind() == Placement::Kind::kNode) {
+        const int node = placement.node();
+        if (node < 0 || node >= os::NodeMask::kMaxNodes ||
+            arena_of_memory_[static_cast<std::size_t>(node)] < 0) {
+            failure = {ErrorCode::kInvalidNode, 0, static_cast<std::size_t>(node), 0};
+            return false;
+        }
+        index = static_cast<std::uint32_t>(arena_of_memory_[static_cast<std::size_t>(node)]);
+        return true;
+    }
+    for (const int node : placement.nodes()) {
+        if (arena_of_memory_[static_cast<std::size_t>(node)] < 0) {
+            failure = {ErrorCode::kInvalidNode, 0, static_cast<std::size_t>(node), 0};
+            return false;
+        }
+    }
+    index = cache::kMaxNodeArenas + static_cast<std::uint32_t>(placement.interleave_set());
+    if (arena_at(index) != nullptr || make_arena(index, placement) != nullptr) return true;
+    failure = {ErrorCode::kOutOfMemory, ENOMEM, sizeof(arena::NodeArena), 0};
+    return false;
+}
+
+void* PoolCore::allocate(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
+    // Relaxed: a pool that closes at this moment may serve one more request.
+    if (fast_.load(std::memory_order_relaxed) && request.alignment == kMinAlignment && !request.zeroed &&
+        !request.bind && request.placement.kind() == Placement::Kind::kCurrentNode) {
+        cache::ThreadCache* mine = cache::find_cache(slot_, id_);
+        std::uint32_t index = 0;
+        if (!single_arena_) select_arena(request.placement, index, failure);
+        cache::ArenaCache* cache = mine != nullptr ? mine->find(index) : nullptr;
+        if (cache != nullptr && bytes <= base::kMaxSlabBlockBytes) {
+            cache::Magazine& magazine = cache->magazine(base::size_class(bytes));
+            if (magazine.size() != 0) {
+                magazine.allocations.add(1);
+                if (monitoring_) magazine.requested_bytes.add(bytes);
+                return reinterpret_cast<void*>(magazine.pop().address);
+            }
+        } else if (cache != nullptr) {
+            if (const std::uintptr_t address = cache->large().take(bytes, kMinAlignment); address != 0) {
+                mark_live(address);
+                cache::ThreadFigures& figures = cache->figures;
+                figures.large_allocations.add(1);
+                figures.large_bytes_out.add(block_bytes(address));
+                if (monitoring_) figures.large_requested_bytes.add(bytes);
+                return reinterpret_cast<void*>(address);
+            }
+        }
+    }
+    return allocate_slow(bytes, request, failure);
+}
+
+void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
+    if (closed()) {
+        failure = {ErrorCode::kClosed, 0, bytes, 0};
+        return nullptr;
+    }
+    if (!base::is_power_of_two(request.alignment) || request.alignment > kMaxAlignment) {
+        failure = {ErrorCode::kInvalidAlignment, 0, request.alignment, kMaxAlignment};
+        return nullptr;
+    }
+    if (bytes > kMostBytes) {
+        failure = {ErrorCode::kInvalidSize, 0, bytes, kMostBytes};
+        return nullptr;
+    }
+    std::uint32_t index = 0;
+    if (!select_arena(request.placement, index, failure)) return nullptr;
+    if (bytes > budget_.limit()) {
+        failure = {ErrorCode::kLimitExceeded, 0, bytes, budget_.limit()};
+        return nullptr;
+    }
+    const std::size_t alignment = std::max(request.alignment, kMinAlignment);
+    if (settings_.disabled) {
+        void* block = PlainHeap::allocate(*this, bytes, alignment);
+        if (block == nullptr) {
+            failure = {ErrorCode::kOutOfMemory, ENOMEM, bytes, 0};
+            return nullptr;
+        }
+        if (request.zeroed) std::memset(block, 0, bytes);
+        plain_allocations_.fetch_add(1, std::memory_order_relaxed);
+        plain_bytes_out_.fetch_add(bytes, std::memory_order_relaxed);
+        return block;
+    }
+    void* result = nullptr;
+    for (bool first = true;; first = false) {
+        with_cache(index, [&](cache::ArenaCache& cache) {
+            const Taken taken = take(cache, bytes, alignment, failure);
+            if (taken.address != nullptr) result = hand_out(cache, taken, bytes, request, failure);
+        });
+        if (result != nullptr || failure.code == ErrorCode::kPlacementFailed) break;
+        if (!first || !make_room(bytes, failure)) return nullptr;
+    }
+    if (const int error = arena_at(index)->policy_error(); error != 0) report_policy_error(error);
+    return result;
+}
+
+PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
+                               base::Failure& failure) noexcept {
+    const std::uint32_t size_class = class_for(bytes, alignment);
+    if (size_class == base::kSizeClasses) return take_large(cache, bytes, alignment, failure);
+    const std::size_t block_bytes = base::class_bytes(size_class);
+    cache::Magazine& magazine = cache.magazine(size_class);
+    if (magazine.size() != 0) {
+        return {reinterpret_cast<void*>(magazine.pop().address), block_bytes, size_class, true, false};
+    }
+    auto block = cache.allocate_past_magazine(size_class);
+    if (!block) {
+        failure = block.failure();
+        return {};
+    }
+    return {reinterpret_cast<void*>(block->block.address), block_bytes, size_class, block->reused,
+            block->zero};
+}
+
+PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
+                                     base::Failure& failure) noexcept {
+    const auto taken = [](const arena::Extent& extent) {
+        return Taken{reinterpret_cast<void*>(extent.address), extent.bytes, base::kSizeClasses, extent.reused,
+                     extent.zero};
+    };
+    // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
+    bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
+    if (const std::uintptr_t address = cache.large().take(bytes, alignment); address != 0) {
+        mark_live(address);
+        return {reinterpret_cast<void*>(address), block_bytes(address), base::kSizeClasses, true, false};
+    }
+    arena::NodeArena& arena = cache.arena();
+    if (const arena::Extent idle = arena.take_idle_block(bytes, alignment); idle.address != 0)
+        return taken(idle);
+    // What threads keep ready may fit, alone or merged, and must not sit there while new memory is faulted
+    // in.
+    const std::size_t lapsed = drain_large(arena.settings().index);
+    const arena::Extent merged = arena.take_idle_block(bytes, alignment);
+    arena.release_lapsed(lapsed);
+    if (merged.address != 0) return taken(merged);
+    auto made = arena.take_new_block(bytes, alignment);
+    if (!made) {
+        failure = made.failure();
+        return {};
+    }
+    return taken(*made);
+}
+
+bool PoolCore::requested_remotely(const Placement& placement, std::uint32_t index) const noexcept {
+    if (single_arena_ || placement.kind() != Placement::Kind::kNode) return false;
+    const auto node = static_cast<std::size_t>(os::current_node());
+    return node >= arena_of_cpu_.size() || static_cast<std::uint32_t>(arena_of_cpu_[node]) != index;
+}
+
+void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes,
+                         const Request& request, base::Failure& failure) noexcept {
+    arena::NodeArena& arena = cache.arena();
+    const bool strict = options_.numa_aware && request.bind.value_or(options_.bind) == BindMode::kStrict;
+    if (strict && !verify(cache, taken)) {
+        failure = {ErrorCode::kPlacementFailed, arena.policy_error(), bytes, 0};
+        // Not kept: its pages must not serve the next request as if they lay right.
+        const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
+        const std::size_t page = os::page_bytes();
+        const std::size_t begin = base::align_up(address, page);
+        const std::size_t end = base::align_down(address + taken.bytes, page);
+        if (begin < end) os::decommit(begin, end - begin);
+        take_back(cache, address, false);
+        return nullptr;
+    }
+    if (request.zeroed && !taken.zero) std::memset(taken.address, 0, bytes);
+    cache::ThreadFigures& figures = cache.figures;
+    if (taken.size_class < base::kSizeClasses) {
+        cache::Magazine& magazine = cache.magazine(taken.size_class);
+        magazine.allocations.add(1);
+        if (monitoring_) magazine.requested_bytes.add(bytes);
+    } else {
+        figures.large_allocations.add(1);
+        figures.large_bytes_out.add(taken.bytes);
+        if (monitoring_) figures.large_requested_bytes.add(bytes);
+    }
+    if (!taken.reused) {
+        const auto tier = static_cast<std::size_t>(base::tier_of(taken.bytes));
+        figures.misses[tier].add(1);
+        figures.missed_bytes[tier].add(taken.bytes);
+    }
+    if (monitoring_ && requested_remotely(request.placement, arena.settings().index))
+        figures.remote_allocations.add(1);
+    if (arena.policy_error() != 0) figures.fallbacks.add(1);
+    return taken.address;
+}
+
+bool PoolCore::verify(cache::ArenaCache& cache, const Taken& taken) noexcept {
+    const std::uint32_t index = cache.arena().settings().index;
+    const Placement& placement = arenas_[index].placement;
+    const std::size_t page = os::page_bytes();
+    const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
+    const std::uintptr_t begin = base::align_down(address, page);
+    const std::uintptr_t end = base::align_up(address + taken.bytes, page);
+    if (os::populate(begin, end - begin) != 0) return false;
+    std::array<void*, 512> pages{};
+    std::array<int, 512> nodes{};
+    std::uint64_t right = 0;
+    std::uint64_t all = 0;
+    for (std::uintptr_t at = begin; at < end;) {
+        std::size_t count = 0;
+        for (; count < pages.size() && at < end; at += page) pages[count++] = reinterpret_cast<void*>(at);
+        const bool told = os::locate_pages({pages.data(), count}, {nodes.data(), count}) == 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const bool here = placement.kind() == Placement::Kind::kInterleave
+                                  ? interleave_nodes_of(placement.interleave_set()).has(nodes[i])
+                                  : nodes[i] == placement.node();
+            right += told && here;
+        }
+        all += count;
+    }
+    cache.figures.pages_looked_up.add(all);
+    cache.figures.pages_verified.add(right);
+    return right == all;
+}
+
+bool PoolCore::make_room(std::size_t bytes, const base::Failure& failure) noexcept {
+    if (failure.code == ErrorCode::kLimitExceeded) {
+        // What is live stays: idle memory is only worth giving up if the request then fits.
+        const std::size_t wanted = std::max(bytes, failure.value);
+        const std::size_t live = live_bytes();
+        if (live > budget_.limit() || wanted > budget_.limit() - live) return false;
+        if (cache::ThreadCache* mine = cache::find_cache(slot_, id_); mine != nullptr)
+            cache::CacheList::empty(*mine);
+        const std::size_t committed = budget_.committed();
+        const std::size_t needed = base::align_up(wanted, base::kSliceBytes);
+        const std::size_t allowed = budget_.limit() - std::min(budget_.limit(), needed);
+        return committed <= allowed || release_idle(committed - allowed, EvictionCause::kMaxBytes) != 0;
+    }
+    if (failure.code != ErrorCode::kOutOfMemory) return false;
+    const std::size_t own = trim(0, EvictionCause::kMaxBytes);
+    return own + PoolRegistry::trim_others(*this) != 0;
+}
+
+}  // namespace numapool::detail

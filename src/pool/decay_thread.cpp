@@ -1,0 +1,92 @@
+// Owns: the thread behind decay_thread.h.
+// Must not know: which memory is given back.
+#include "pool/decay_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <thread>
+
+#include "os/virtual_memory.h"
+#include "pool/pool_registry.h"
+
+namespace numapool::detail {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kShortestTick{10};
+constexpr milliseconds kLongestTick{500};
+
+struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool started = false;
+};
+
+// Never destroyed: the thread outlives main. Rebuilt in place in a forked child, whose condition variable may
+// have had a waiter that does not exist there.
+alignas(State) unsigned char storage[sizeof(State)];
+State* state() noexcept {
+    static State* made = new (storage) State;
+    return made;
+}
+
+}  // namespace
+
+constinit std::atomic<bool> DecayThread::awake_{false};
+
+void DecayThread::lock() noexcept { state()->mutex.lock(); }
+void DecayThread::unlock() noexcept { state()->mutex.unlock(); }
+
+void DecayThread::forget() noexcept {
+    State* now = new (state()) State;
+    now->mutex.lock();
+    awake_.store(false, std::memory_order_relaxed);
+}
+
+void DecayThread::start_or_notify() noexcept {
+    const std::lock_guard lock(state()->mutex);
+    if (awake_.load(std::memory_order_relaxed)) return;
+    if (!state()->started) {
+        try {
+            std::thread(run).detach();
+        } catch (const std::system_error&) {
+            return;  // no thread to be had: idle memory stays until trim; the next call tries again
+        }
+        state()->started = true;
+    }
+    awake_.store(true, std::memory_order_release);
+    state()->changed.notify_one();
+}
+
+void DecayThread::run() noexcept {
+    milliseconds tick = kShortestTick;
+    for (;;) {
+        std::this_thread::sleep_for(tick);
+        const milliseconds slept = tick;
+        const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+        // Cleared first: memory that becomes idle while the pools are asked sets it again.
+        awake_.store(false, std::memory_order_release);
+        bool any = false;
+        tick = kLongestTick;
+        PoolRegistry::for_each([&](PoolCore& pool) {
+            const std::optional<milliseconds> decay = pool.options().idle_decay;
+            if (!decay || !pool.decay(now, static_cast<std::uint32_t>(slept.count()))) return;
+            any = true;
+            tick = std::min(tick, std::max(kShortestTick, *decay / 20));
+        });
+        std::unique_lock lock(state()->mutex);
+        if (any) {
+            awake_.store(true, std::memory_order_release);
+            continue;
+        }
+        state()->changed.wait(lock, [] { return awake_.load(std::memory_order_acquire); });
+        tick = kShortestTick;
+    }
+}
+
+}  // namespace numapool::detail

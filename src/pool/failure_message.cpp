@@ -1,0 +1,74 @@
+// Owns: the sentences of failure_message.h.
+// Must not know: how to recover.
+#include "pool/failure_message.h"
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace numapool::detail {
+namespace {
+
+std::string named(const PoolCore& core) { return "pool \"" + core.options().name + "\": "; }
+
+std::string list(const std::vector<int>& nodes) {
+    std::string text;
+    for (const int node : nodes) text += (text.empty() ? "" : ", ") + std::to_string(node);
+    return text;
+}
+
+}  // namespace
+
+void throw_failure(const PoolCore& core, const base::Failure& failure) {
+    const std::string who = named(core);
+    const std::string value = std::to_string(failure.value);
+    const std::string system = failure.system_error == 0
+                                   ? std::string()
+                                   : std::string(" (") + std::strerror(failure.system_error) + ")";
+    switch (failure.code) {
+        case ErrorCode::kInvalidSize:
+            throw ArgumentError(failure.code, who + value + " bytes were asked for; at most " +
+                                                  std::to_string(failure.bound) + " can exist");
+        case ErrorCode::kInvalidAlignment:
+            throw ArgumentError(failure.code, who + "alignment " + value + "; a power of two from 1 to " +
+                                                  std::to_string(failure.bound) + " is needed");
+        case ErrorCode::kInvalidNode:
+            throw ArgumentError(failure.code,
+                                who + "node " + std::to_string(static_cast<int>(failure.value)) +
+                                    " has no memory for this process; it may use: " + list(core.nodes()));
+        case ErrorCode::kLimitExceeded:
+            throw OutOfMemoryError(failure.code, who + value + " bytes more would pass the limit of " +
+                                                     std::to_string(failure.bound) +
+                                                     " bytes; return buffers or raise max_bytes");
+        case ErrorCode::kPlacementFailed:
+            throw PlacementError(failure.code, who + value + " bytes could not be had on the node asked for" +
+                                                   system + "; free memory there, or use bind=\"advisory\"");
+        case ErrorCode::kClosed:
+            throw ClosedError(failure.code, who + "it is closed; make a new pool to allocate from");
+        default:
+            throw OutOfMemoryError(ErrorCode::kOutOfMemory, who + "the system refused " + value + " bytes" +
+                                                                system +
+                                                                ", also after idle memory was given back");
+    }
+}
+
+void throw_refused_return(const PoolCore& core, ErrorCode code, const void* block) {
+    std::array<char, 32> address{};
+    std::snprintf(address.data(), address.size(), "%p", block);
+    const std::string what = named(core) + "the block at " + address.data();
+    switch (code) {
+        case ErrorCode::kAlreadyReturned:
+            throw ArgumentError(code, what + " was returned before; return each block once");
+        case ErrorCode::kInteriorPointer:
+            throw ArgumentError(
+                code, what + " is not the start of a live block; return the address that was handed out");
+        case ErrorCode::kWrongPool:
+            throw ArgumentError(code, what + " belongs to another pool; return it there");
+        default:
+            throw ArgumentError(code,
+                                what + " was not handed out by a pool; return only what came from this one");
+    }
+}
+
+}  // namespace numapool::detail

@@ -1,0 +1,101 @@
+// Owns: the pool's face: values become exceptions here, and here only.
+// Must not know: how a pool works.
+#include "numapool/memory_pool.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#include "pool/failure_message.h"
+#include "pool/pool_core.h"
+#include "topology/discovery.h"
+
+namespace numapool {
+namespace {
+
+bool disabled_by_environment() {
+    const char* text = std::getenv("NUMAPOOL_DISABLE");
+    if (text == nullptr || *text == '\0' || std::strcmp(text, "0") == 0) return false;
+    if (std::strcmp(text, "1") == 0) return true;
+    throw ArgumentError(ErrorCode::kInvalidOption,
+                        "NUMAPOOL_DISABLE is \"" + std::string(text) + "\"; 0 or 1 are possible");
+}
+
+PoolOptions complete(const PoolOptions& options) {
+    static constinit std::atomic<unsigned> number{0};
+    PoolOptions result = options.with_environment();
+    result.validate();
+    if (result.name.empty()) result.name = "pool-" + std::to_string(number.fetch_add(1) + 1);
+    return result;
+}
+
+detail::PoolCore* make_core(const PoolOptions& options) {
+    detail::CoreSettings settings;
+    settings.topology = &topology::system_topology();
+    settings.disabled = disabled_by_environment();
+    detail::PoolCore* core = detail::PoolCore::create(complete(options), settings);
+    if (core == nullptr) {
+        throw OutOfMemoryError(ErrorCode::kOutOfMemory, "no memory for another pool, or " +
+                                                            std::to_string(cache::kMaxPools) +
+                                                            " pools are alive; close some");
+    }
+    return core;
+}
+
+}  // namespace
+
+MemoryPool::MemoryPool(const PoolOptions& options) : core_(make_core(options)) {}
+MemoryPool::~MemoryPool() { core_->release(); }
+
+void MemoryPool::initialize(std::size_t reserve_bytes) {
+    if (const auto done = core_->initialize(reserve_bytes); !done)
+        detail::throw_failure(*core_, done.failure());
+}
+
+void* MemoryPool::allocate(std::size_t bytes, const Request& request) {
+    base::Failure failure;
+    void* block = core_->allocate(bytes, request, failure);
+    if (block == nullptr) [[unlikely]]
+        detail::throw_failure(*core_, failure);
+    return block;
+}
+
+void* MemoryPool::try_allocate(std::size_t bytes, const Request& request, ErrorCode* why) noexcept {
+    base::Failure failure;
+    void* block = core_->allocate(bytes, request, failure);
+    if (why != nullptr) *why = block != nullptr ? ErrorCode::kOk : failure.code;
+    return block;
+}
+
+ErrorCode MemoryPool::try_deallocate(void* block) noexcept {
+    if (block == nullptr) return ErrorCode::kOk;
+    const detail::PoolCore* owner = detail::PoolCore::owner_of(block);
+    if (owner == nullptr) return ErrorCode::kForeignPointer;
+    return owner == core_ ? detail::PoolCore::return_block(block, ReturnedBy::kCaller)
+                          : ErrorCode::kWrongPool;
+}
+
+void MemoryPool::deallocate(void* block) {
+    if (const ErrorCode code = try_deallocate(block); code != ErrorCode::kOk) [[unlikely]] {
+        detail::throw_refused_return(*core_, code, block);
+    }
+}
+
+void MemoryPool::return_buffer(Buffer&& buffer) {
+    void* block = buffer.data();
+    const ErrorCode code = try_deallocate(block);
+    if (code != ErrorCode::kWrongPool) static_cast<void>(buffer.release());
+    if (code != ErrorCode::kOk) detail::throw_refused_return(*core_, code, block);
+}
+
+std::optional<BlockInfo> MemoryPool::find_block(const void* block) const noexcept {
+    return core_->find_block(block);
+}
+Statistics MemoryPool::get_statistics() const { return core_->statistics(); }
+std::size_t MemoryPool::resident_bytes() const { return core_->resident_bytes(); }
+std::size_t MemoryPool::trim(std::size_t keep_bytes) { return core_->trim(keep_bytes, EvictionCause::kTrim); }
+void MemoryPool::close() noexcept { core_->close(); }
+bool MemoryPool::closed() const noexcept { return core_->closed(); }
+const PoolOptions& MemoryPool::options() const noexcept { return core_->options(); }
+
+}  // namespace numapool

@@ -1,0 +1,164 @@
+// Owns: a pool: its arenas, its threads' caches, and the paths of a request and of a return through them.
+// Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
+//
+// Lock order: registry, a pool's growth, lifetime, a cache list, a bin, an arena, records.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "numapool/buffer.h"
+#include "numapool/memory_pool.h"
+#include "numapool/options.h"
+#include "numapool/statistics.h"
+#include "numapool/topology.h"
+
+#include "arena/node_arena.h"
+#include "base/result.h"
+#include "cache/thread_cache.h"
+#include "cache/tier_budget.h"
+
+namespace numapool::detail {
+
+/// What a pool is made of beyond its options; tests choose others.
+struct CoreSettings {
+    const Topology* topology = nullptr;               ///< read at construction only
+    std::size_t range_bytes = std::size_t{64} << 30;  ///< address space reserved for an arena at a time
+    bool disabled = false;                            ///< plain allocation: see PlainHeap
+};
+
+/// Thread safety: as MemoryPool's. Lives from create() until release() and the return of its last block.
+class PoolCore {
+public:
+    /// nullptr if kMaxPools pools are alive, or without memory.
+    static PoolCore* create(const PoolOptions& options, const CoreSettings& settings);
+    /// Closes the pool; it is destroyed now, or when its last live block returns.
+    void release() noexcept;
+
+    void* allocate(std::size_t bytes, const Request& request, base::Failure& failure) noexcept;
+    /// Returns a block of whichever pool, by its address.
+    static ErrorCode return_block(void* block, ReturnedBy by) noexcept;
+    /// Returns a block of plain allocation to this pool.
+    ErrorCode return_plain_block(void* block, std::size_t bytes) noexcept;
+    /// The pool that `block` belongs to; nullptr if to none.
+    static PoolCore* owner_of(const void* block) noexcept;
+
+    base::Result<bool> initialize(std::size_t reserve_bytes) noexcept;
+    std::size_t trim(std::size_t keep_bytes, EvictionCause cause) noexcept;
+    void close() noexcept;
+    bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+
+    std::optional<BlockInfo> find_block(const void* block) noexcept;
+    Statistics statistics();
+    std::size_t resident_bytes() noexcept;
+    const PoolOptions& options() const noexcept { return options_; }
+    bool disabled() const noexcept { return settings_.disabled; }
+    /// The nodes that memory can be asked from, ascending.
+    std::vector<int> nodes() const;
+
+    /// One tick of decay. Returns whether there is idle memory left to look after.
+    bool decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept;
+
+    /// For fork.
+    void lock_all() noexcept;
+    void unlock_all() noexcept;
+
+private:
+    friend class PoolRegistry;
+    struct ArenaSlot {
+        std::atomic<arena::NodeArena*> arena{
+            nullptr};  // release in make_arena pairs with acquire in arena_at
+        cache::TierBudget budget;
+        Placement placement;
+    };
+    /// A block on its way to the caller, not yet counted.
+    struct Taken {
+        void* address = nullptr;
+        std::size_t bytes = 0;         ///< of the block
+        std::uint32_t size_class = 0;  ///< kSizeClasses for a large block
+        bool reused = false;
+        bool zero = false;
+    };
+
+    PoolCore(const PoolOptions& options, const CoreSettings& settings, std::uint64_t id, std::uint32_t slot);
+    ~PoolCore();
+    bool set_up(const Topology& topology) noexcept;
+
+    // Taking: allocate.cpp
+    bool select_arena(const Placement& placement, std::uint32_t& index, base::Failure& failure) noexcept;
+    void* allocate_slow(std::size_t bytes, const Request& request, base::Failure& failure) noexcept;
+    Taken take(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
+               base::Failure& failure) noexcept;
+    Taken take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
+                     base::Failure& failure) noexcept;
+    void* hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, const Request& request,
+                   base::Failure& failure) noexcept;
+    bool make_room(std::size_t bytes, const base::Failure& failure) noexcept;
+    bool verify(cache::ArenaCache& cache, const Taken& taken) noexcept;
+    bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
+
+    // Returning: return.cpp
+    ErrorCode return_slow(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
+    void take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept;
+    /// `uncounted_bytes` came back but still count as live.
+    void enforce_idle_bound(std::size_t uncounted_bytes) noexcept;
+
+    // Keeping house: pool_core.cpp
+    arena::NodeArena* arena_at(std::uint32_t index) noexcept {
+        return arenas_[index].arena.load(std::memory_order_acquire);
+    }
+    arena::NodeArena* make_arena(std::uint32_t index, const Placement& placement) noexcept;
+    /// Calls `use(ArenaCache&)` with the calling thread's cache for the arena, or the spare one.
+    template <class Use>
+    void with_cache(std::uint32_t index, Use use) noexcept {
+        arena::NodeArena* arena = arena_at(index);
+        cache::ThreadCache* mine = cache::find_or_make_cache(caches_);
+        cache::ArenaCache* found = mine != nullptr ? mine->find(index) : nullptr;
+        if (mine != nullptr && found == nullptr) found = mine->add(index, *arena, arenas_[index].budget);
+        if (found != nullptr) {
+            use(*found);
+        } else {
+            caches_.with_spare([&](cache::ThreadCache& spare) { use(*spare.find(index)); });
+        }
+    }
+    template <class Visit>
+    void for_each_arena(Visit visit) noexcept {
+        for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
+            if (arena::NodeArena* arena = arena_at(index); arena != nullptr) visit(index, *arena);
+        }
+    }
+    std::size_t drain_large(std::uint32_t index) noexcept;
+    std::size_t release_idle(std::size_t bytes, EvictionCause cause) noexcept;
+    std::size_t live_bytes() noexcept;
+    bool anything_live() noexcept;
+
+    const PoolOptions options_;
+    const CoreSettings settings_;
+    const std::uint64_t id_;
+    const std::uint32_t slot_;
+    const bool monitoring_;
+    const bool strict_;
+    bool single_arena_ = true;      ///< the current node's memory is always arena 0's
+    std::atomic<bool> fast_{true};  ///< not closed, strict or disabled: the short paths are right
+    std::atomic<bool> closed_{false};
+    bool released_ = false;  ///< under the registry's lock
+    std::uint32_t node_arenas_ = 0;
+    std::mutex growth_mutex_;  ///< guards making arenas; after the registry's lock, before the others
+    std::array<std::int16_t, os::NodeMask::kMaxNodes> arena_of_cpu_{};  ///< by node: where its CPUs allocate
+    std::array<std::int16_t, os::NodeMask::kMaxNodes>
+        arena_of_memory_{};  ///< by node: its memory's; -1: none
+    arena::CommitBudget budget_;
+    cache::CacheList caches_;
+    PoolCore* next_ = nullptr;  ///< in the registry
+    std::array<ArenaSlot, cache::kMaxArenas> arenas_{};
+    // Plain allocation; relaxed: figures.
+    std::atomic<std::uint64_t> plain_allocations_{0};
+    std::atomic<std::uint64_t> plain_returns_{0};
+    std::atomic<std::uint64_t> plain_bytes_out_{0};
+    std::atomic<std::uint64_t> plain_bytes_back_{0};
+};
+
+}  // namespace numapool::detail

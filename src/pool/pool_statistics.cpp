@@ -1,0 +1,228 @@
+// Owns: adding up a pool's figures from its arenas and its threads' caches.
+// Must not know: how they came about.
+#include <algorithm>
+
+#include "os/virtual_memory.h"
+#include "pool/pool_core.h"
+
+namespace numapool::detail {
+namespace {
+
+/// What the threads did with one arena, added up.
+struct Sums {
+    std::array<std::uint64_t, kTiers> allocations{};
+    std::array<std::uint64_t, kTiers> frees{};
+    std::array<std::uint64_t, kTiers> bytes_out{};
+    std::array<std::uint64_t, kTiers> bytes_back{};
+    std::array<std::uint64_t, kTiers> misses{};
+    std::array<std::uint64_t, kTiers> missed_bytes{};
+    std::array<std::uint64_t, kTiers> ready{};
+    std::uint64_t requested = 0;
+    std::uint64_t remote = 0;
+    std::uint64_t fallbacks = 0;
+    std::uint64_t auto_returns = 0;
+    std::uint64_t pages_looked_up = 0;
+    std::uint64_t pages_verified = 0;
+};
+
+constexpr auto kLarge = static_cast<std::size_t>(Tier::kLarge);
+
+void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
+    for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
+        const cache::Magazine& magazine = cache.magazine(size_class);
+        const std::size_t block = base::class_bytes(size_class);
+        const auto tier = static_cast<std::size_t>(base::tier_of(block));
+        // Frees first: a block that passes through meanwhile then counts as live rather than as less than
+        // nothing.
+        const std::uint64_t frees = magazine.frees.get();
+        const std::uint64_t allocations = magazine.allocations.get();
+        sums.frees[tier] += frees;
+        sums.bytes_back[tier] += frees * block;
+        sums.allocations[tier] += allocations;
+        sums.bytes_out[tier] += allocations * block;
+        sums.requested += magazine.requested_bytes.get();
+        sums.ready[tier] += magazine.size();
+    }
+    const cache::ThreadFigures& figures = cache.figures;
+    sums.frees[kLarge] += figures.large_frees.get();
+    sums.bytes_back[kLarge] += figures.large_bytes_back.get();
+    sums.allocations[kLarge] += figures.large_allocations.get();
+    sums.bytes_out[kLarge] += figures.large_bytes_out.get();
+    sums.requested += figures.large_requested_bytes.get();
+    sums.ready[kLarge] += cache.large().filled();
+    for (std::size_t tier = 0; tier < kTiers; ++tier) {
+        sums.misses[tier] += figures.misses[tier].get();
+        sums.missed_bytes[tier] += figures.missed_bytes[tier].get();
+    }
+    sums.remote += figures.remote_allocations.get();
+    sums.fallbacks += figures.fallbacks.get();
+    sums.auto_returns += figures.auto_returns.get();
+    sums.pages_looked_up += figures.pages_looked_up.get();
+    sums.pages_verified += figures.pages_verified.get();
+}
+
+double share(std::uint64_t part, std::uint64_t whole) noexcept {
+    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// Other threads go on meanwhile, so one sum may be a little ahead of another; a difference is never negative.
+std::uint64_t difference(std::uint64_t more, std::uint64_t less) noexcept {
+    return more > less ? more - less : 0;
+}
+
+}  // namespace
+
+std::size_t PoolCore::live_bytes() noexcept {
+    std::uint64_t out = 0;
+    std::uint64_t back = 0;
+    caches_.for_each([&](cache::ThreadCache& thread) {
+        for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
+            const cache::ArenaCache* found = thread.find(index);
+            if (found == nullptr) continue;
+            Sums sums;
+            add(sums, *found);
+            for (std::size_t tier = 0; tier < kTiers; ++tier) {
+                out += sums.bytes_out[tier];
+                back += sums.bytes_back[tier];
+            }
+        }
+    });
+    return difference(out, back);
+}
+
+bool PoolCore::anything_live() noexcept {
+    if (settings_.disabled) return plain_allocations_.load() != plain_returns_.load();
+    std::uint64_t out = 0;
+    std::uint64_t back = 0;
+    caches_.for_each([&](cache::ThreadCache& thread) {
+        for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
+            const cache::ArenaCache* found = thread.find(index);
+            if (found == nullptr) continue;
+            Sums sums;
+            add(sums, *found);
+            for (std::size_t tier = 0; tier < kTiers; ++tier) {
+                out += sums.allocations[tier];
+                back += sums.frees[tier];
+            }
+        }
+    });
+    return out != back;
+}
+
+Statistics PoolCore::statistics() {
+    Statistics result;
+    result.name = options_.name;
+    result.monitoring = monitoring_;
+    result.disabled = settings_.disabled;
+    std::uint64_t missed_bytes = 0;
+    std::uint64_t misses = 0;
+    result.metadata_bytes = sizeof(PoolCore) + caches_.record_bytes();
+    for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        Sums sums;
+        caches_.for_each([&](cache::ThreadCache& thread) {
+            if (const cache::ArenaCache* found = thread.find(index); found != nullptr) add(sums, *found);
+        });
+        sums.ready[kLarge] += arena.credits();
+        NodeStatistics node;
+        const Placement& placement = arenas_[index].placement;
+        const std::vector<int> nodes = placement.nodes();
+        node.node = nodes.empty() ? 0 : nodes[0];
+        if (placement.kind() == Placement::Kind::kInterleave) node.interleaved_over = nodes;
+        node.memory_usage_bytes = arena.committed_bytes();
+        const std::uint64_t slabs = arena.slab_bytes(Tier::kSmall) + arena.slab_bytes(Tier::kMedium);
+        const std::array<std::uint64_t, kTiers> committed = {arena.slab_bytes(Tier::kSmall),
+                                                             arena.slab_bytes(Tier::kMedium),
+                                                             difference(node.memory_usage_bytes, slabs)};
+        for (std::size_t i = 0; i < kTiers; ++i) {
+            TierStatistics& tier = node.tiers[i];
+            tier.allocations = sums.allocations[i];
+            tier.live_buffers = difference(sums.allocations[i], sums.frees[i]);
+            tier.live_bytes = difference(sums.bytes_out[i], sums.bytes_back[i]);
+            tier.idle_buffers = sums.ready[i];
+            tier.idle_bytes = difference(committed[i], tier.live_bytes);
+            node.allocations += tier.allocations;
+            node.live_bytes += tier.live_bytes;
+            misses += sums.misses[i];
+            missed_bytes += sums.missed_bytes[i];
+            result.bytes_handed_out += sums.bytes_out[i];
+            TierStatistics& all = result.tiers[i];
+            all.allocations += tier.allocations;
+            all.live_buffers += tier.live_buffers;
+            all.live_bytes += tier.live_bytes;
+            all.idle_buffers += tier.idle_buffers;
+            all.idle_bytes += tier.idle_bytes;
+            result.live_buffers += tier.live_buffers;
+        }
+        node.idle_bytes = difference(node.memory_usage_bytes, node.live_bytes);
+        if (monitoring_) node.local_allocations = difference(node.allocations, sums.remote);
+        node.local_access_ratio = share(node.local_allocations, node.allocations);
+        node.pages_looked_up = sums.pages_looked_up;
+        node.pages_verified = sums.pages_verified;
+        node.verified_ratio = share(node.pages_verified, node.pages_looked_up);
+        result.total_allocations += node.allocations;
+        result.memory_usage_bytes += node.memory_usage_bytes;
+        result.live_bytes += node.live_bytes;
+        result.idle_bytes += node.idle_bytes;
+        result.bytes_requested += sums.requested;
+        result.auto_returns += sums.auto_returns;
+        result.fallback_allocations += sums.fallbacks;
+        result.metadata_bytes += arena.metadata_bytes();
+        for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {
+            const Eviction evicted = arena.evicted(static_cast<EvictionCause>(cause));
+            result.evictions[cause].events += evicted.events;
+            result.evictions[cause].bytes += evicted.bytes;
+        }
+        result.nodes.push_back(std::move(node));
+    });
+    if (settings_.disabled) {
+        result.total_allocations = plain_allocations_.load();
+        result.bytes_handed_out = plain_bytes_out_.load();
+        result.live_buffers = difference(result.total_allocations, plain_returns_.load());
+        result.live_bytes = difference(result.bytes_handed_out, plain_bytes_back_.load());
+        result.memory_usage_bytes = result.live_bytes;
+        misses = result.total_allocations;
+        missed_bytes = result.bytes_handed_out;
+    }
+    result.cache_hits = difference(result.total_allocations, misses);
+    result.cache_hit_ratio = share(result.cache_hits, result.total_allocations);
+    result.bytes_reused = difference(result.bytes_handed_out, missed_bytes);
+    result.allocation_efficiency = share(result.bytes_requested, result.bytes_handed_out);
+    result.buffer_reuse_ratio = share(result.bytes_reused, result.bytes_handed_out);
+    result.page_faults_avoided = result.bytes_reused / os::page_bytes();
+    result.peak_memory_bytes = std::max<std::uint64_t>(budget_.peak(), result.memory_usage_bytes);
+    return result;
+}
+
+}  // namespace numapool::detail
+
+namespace numapool {
+
+const char* to_string(Tier tier) noexcept {
+    switch (tier) {
+        case Tier::kSmall:
+            return "small";
+        case Tier::kMedium:
+            return "medium";
+        case Tier::kLarge:
+            return "large";
+    }
+    return "unknown";
+}
+
+const char* to_string(EvictionCause cause) noexcept {
+    switch (cause) {
+        case EvictionCause::kMaxBuffers:
+            return "max_buffers";
+        case EvictionCause::kMaxIdleBytes:
+            return "max_idle_bytes";
+        case EvictionCause::kMaxBytes:
+            return "max_bytes";
+        case EvictionCause::kDecay:
+            return "decay";
+        case EvictionCause::kTrim:
+            return "trim";
+    }
+    return "unknown";
+}
+
+}  // namespace numapool
