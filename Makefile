@@ -15,11 +15,11 @@ demo: setup ## the tour: what the pool does on this machine
 test: setup ## every test and check
 	@tools/run_tests
 
-bench: ## microbenchmarks, with the other allocators at hand
+bench: ## benchmarks beside the other allocators at hand; QUICK=1 takes 90 s
 	@tools/setup bench
 	cmake --preset release
-	cmake --build --preset release
-	for program in build/release/bench/micro/*; do "$$program" || exit 1; done
+	cmake --build --preset release --target benchmarks
+	.venv/bin/python bench/run.py $(if $(QUICK),--quick)
 
 soak: setup ## the stress tests for SOAK_SECONDS each
 	cmake --preset dev

@@ -92,6 +92,10 @@ public:
         }
     }
 
+    /// Where a request for `placement` would be served from at this moment: a node, or a set of nodes. Nothing for a
+    /// node that the pool has no memory of. The current node is read anew; costs nanoseconds.
+    std::optional<Placement> resolve(const Placement& placement) const noexcept;
+
     /// What is known of a live block of this pool; nothing for any other pointer. Never touches the block.
     std::optional<BlockInfo> find_block(const void* block) const noexcept;
 

@@ -87,6 +87,13 @@ bool PoolCore::select_arena(const Placement& placement, std::uint32_t& index,
     return false;
 }
 
+std::optional<Placement> PoolCore::resolve(const Placement& placement) noexcept {
+    std::uint32_t index = 0;
+    base::Failure failure;
+    if (!select_arena(placement, index, failure)) return std::nullopt;
+    return arenas_[index].placement;
+}
+
 void* PoolCore::allocate(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
     // Relaxed: a pool that closes at this moment may serve one more request.
     if (fast_.load(std::memory_order_relaxed) && request.alignment == kMinAlignment && !request.zeroed &&

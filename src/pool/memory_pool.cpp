@@ -88,6 +88,9 @@ void MemoryPool::return_buffer(Buffer&& buffer) {
     if (code != ErrorCode::kOk) detail::throw_refused_return(*core_, code, block);
 }
 
+std::optional<Placement> MemoryPool::resolve(const Placement& placement) const noexcept {
+    return core_->resolve(placement);
+}
 std::optional<BlockInfo> MemoryPool::find_block(const void* block) const noexcept {
     return core_->find_block(block);
 }

@@ -51,6 +51,7 @@ public:
     void close() noexcept;
     bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
+    std::optional<Placement> resolve(const Placement& placement) noexcept;
     std::optional<BlockInfo> find_block(const void* block) noexcept;
     Statistics statistics();
     std::size_t resident_bytes() noexcept;

@@ -1,0 +1,294 @@
+// Owns: the parsing behind array_request.h.
+// Must not know: pools.
+#include "array_request.h"
+
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "python_errors.h"
+
+namespace numapool_python {
+namespace {
+
+enum Argument : std::size_t { kShape, kDtype, kNumaNode, kOrder, kAlignment, kZeroed, kBind, kArguments };
+constexpr std::size_t kPositional = 3;
+constexpr std::array<const char*, kArguments> kNames = {"shape",     "dtype",  "numa_node", "order",
+                                                        "alignment", "zeroed", "bind"};
+std::array<PyObject*, kArguments> names_interned{};
+
+// Programs ask for the same few scalar types (np.float32, float) for ever: their descriptors are kept. Such
+// types are immutable, so what they stand for never changes.
+struct KnownDtype {
+    PyObject* type = nullptr;
+    PyArray_Descr* descr = nullptr;
+};
+std::array<KnownDtype, 16> known_dtypes{};
+
+std::size_t name_index(PyObject* name) noexcept {
+    for (std::size_t i = 0; i < kArguments; ++i) {
+        if (name == names_interned[i]) return i;
+    }
+    for (std::size_t i = 0; i < kArguments; ++i) {
+        if (PyUnicode_Compare(name, names_interned[i]) == 0) return i;
+    }
+    return kArguments;
+}
+
+bool collect(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
+             std::array<PyObject*, kArguments>& values) noexcept {
+    if (positional > static_cast<Py_ssize_t>(kPositional)) {
+        PyErr_Format(PyExc_TypeError,
+                     "get_buffer() takes at most %zu positional arguments (%zd given): shape, dtype, "
+                     "numa_node",
+                     kPositional, positional);
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < positional; ++i) values[static_cast<std::size_t>(i)] = arguments[i];
+    const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+    for (Py_ssize_t i = 0; i < named; ++i) {
+        PyObject* name = PyTuple_GET_ITEM(names, i);
+        const std::size_t index = name_index(name);
+        if (index == kArguments) {
+            PyErr_Format(PyExc_TypeError, "get_buffer() got an unexpected keyword argument '%U'", name);
+            return false;
+        }
+        if (values[index] != nullptr) {
+            PyErr_Format(PyExc_TypeError, "get_buffer() got multiple values for argument '%U'", name);
+            return false;
+        }
+        values[index] = arguments[positional + i];
+    }
+    if (values[kShape] == nullptr) {
+        PyErr_SetString(PyExc_TypeError, "get_buffer() missing required argument 'shape'");
+        return false;
+    }
+    return true;
+}
+
+bool read_extent(PyObject* item, npy_intp& extent) {
+    extent = PyNumber_AsSsize_t(item, PyExc_OverflowError);
+    if (extent == -1 && PyErr_Occurred() != nullptr) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
+            PyErr_Clear();
+            PyErr_Format(errors.value, "dimension %R is too large; the array's bytes must stay below 2^63",
+                         item);
+        }
+        return false;
+    }
+    if (extent < 0) {
+        PyErr_Format(errors.value, "negative dimension %zd in the shape; each must be 0 or more", extent);
+        return false;
+    }
+    return true;
+}
+
+bool read_shape(PyObject* shape, ArraySpec& spec) {
+    if (PyIndex_Check(shape)) {
+        spec.dimensions = 1;
+        return read_extent(shape, spec.shape[0]);
+    }
+    // A tuple of its own: an extent's __index__ may change a list while it is read.
+    PyObject* items = PyTuple_CheckExact(shape) ? Py_NewRef(shape) : PySequence_Tuple(shape);
+    if (items == nullptr) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError) && !PySequence_Check(shape)) {
+            PyErr_Clear();
+            PyErr_Format(errors.type, "shape is %R; an integer or a sequence of integers is needed", shape);
+        }
+        return false;
+    }
+    const Py_ssize_t count = PyTuple_GET_SIZE(items);
+    bool good = count <= NPY_MAXDIMS;
+    if (!good) {
+        PyErr_Format(errors.value, "a shape of %zd dimensions; at most %d are possible", count, NPY_MAXDIMS);
+    }
+    for (Py_ssize_t i = 0; good && i < count; ++i) {
+        good = read_extent(PyTuple_GET_ITEM(items, i), spec.shape[static_cast<std::size_t>(i)]);
+    }
+    spec.dimensions = static_cast<int>(count);
+    Py_DECREF(items);
+    return good;
+}
+
+/// A reference.
+PyArray_Descr* read_dtype(PyObject* dtype) {
+    if (dtype == nullptr) return PyArray_DescrFromType(NPY_FLOAT64);
+    if (PyArray_DescrCheck(dtype)) return reinterpret_cast<PyArray_Descr*>(Py_NewRef(dtype));
+    if (!PyType_Check(dtype)) {
+        PyArray_Descr* descr = nullptr;
+        return PyArray_DescrConverter(dtype, &descr) == NPY_SUCCEED ? descr : nullptr;
+    }
+    KnownDtype& known = known_dtypes[(reinterpret_cast<std::uintptr_t>(dtype) >> 6) % known_dtypes.size()];
+    if (known.type == dtype) {
+        return reinterpret_cast<PyArray_Descr*>(Py_NewRef(reinterpret_cast<PyObject*>(known.descr)));
+    }
+    PyArray_Descr* descr = nullptr;
+    if (PyArray_DescrConverter(dtype, &descr) != NPY_SUCCEED) return nullptr;
+    const auto* type = reinterpret_cast<PyTypeObject*>(dtype);
+    const bool immutable = (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0;
+    if (known.type == nullptr && immutable && PyDataType_ELSIZE(descr) != 0) {
+        known = {Py_NewRef(dtype),
+                 reinterpret_cast<PyArray_Descr*>(Py_NewRef(reinterpret_cast<PyObject*>(descr)))};
+    }
+    return descr;
+}
+
+bool check_dtype(ArrayRequest& result) {
+    PyArray_Descr* descr = result.descr;
+    if (PyDataType_FLAGCHK(descr, NPY_ITEM_REFCOUNT) || PyDataType_FLAGCHK(descr, NPY_ITEM_HASOBJECT)) {
+        PyErr_Format(errors.type,
+                     "dtype %R holds references to Python objects; a dtype of plain bytes is needed", descr);
+        return false;
+    }
+    // Text: any bytes would not do, so NumPy's own empty arrays of it are zeroed too.
+    if (PyDataType_FLAGCHK(descr, NPY_NEEDS_INIT)) result.request.zeroed = true;
+    result.subarray = PyDataType_HASSUBARRAY(descr);
+    if (PyDataType_ELSIZE(descr) != 0) return true;
+    // NumPy gives an unsized dtype the size that an array of it has.
+    npy_intp nothing = 0;
+    auto* sample = reinterpret_cast<PyArrayObject*>(PyArray_Empty(1, &nothing, descr, 0));
+    if (sample == nullptr) return false;
+    result.descr =
+        reinterpret_cast<PyArray_Descr*>(Py_NewRef(reinterpret_cast<PyObject*>(PyArray_DESCR(sample))));
+    Py_DECREF(sample);
+    return true;
+}
+
+bool read_order(PyObject* order, bool& fortran) {
+    const char* text = PyUnicode_Check(order) ? PyUnicode_AsUTF8(order) : nullptr;
+    if (text != nullptr && (std::strcmp(text, "C") == 0 || std::strcmp(text, "F") == 0)) {
+        fortran = text[0] == 'F';
+        return true;
+    }
+    PyErr_Clear();
+    PyErr_Format(errors.value, "order is %R; \"C\" or \"F\" is needed", order);
+    return false;
+}
+
+bool read_alignment(PyObject* object, std::size_t& alignment) {
+    const Py_ssize_t value = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+    if (value == -1 && PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_OverflowError))
+        return false;
+    PyErr_Clear();
+    const auto bytes = static_cast<std::size_t>(value);
+    if (value <= 0 || (bytes & (bytes - 1)) != 0 || bytes > numapool::kMaxAlignment) {
+        PyErr_Format(errors.value, "alignment is %R; a power of two from 1 to %zu is needed", object,
+                     numapool::kMaxAlignment);
+        return false;
+    }
+    alignment = bytes < numapool::kMinAlignment ? numapool::kMinAlignment : bytes;
+    return true;
+}
+
+bool multiply_out(ArraySpec& spec) {
+    std::size_t bytes = static_cast<std::size_t>(PyDataType_ELSIZE(spec.descr));
+    bool overflow = false;
+    bool empty = bytes == 0;
+    for (int i = 0; i < spec.dimensions; ++i) {
+        const auto extent = static_cast<std::size_t>(spec.shape[static_cast<std::size_t>(i)]);
+        if (extent == 0) empty = true;
+        if (extent != 0) overflow |= __builtin_mul_overflow(bytes, extent, &bytes);
+    }
+    // As NumPy: even an empty array's non-zero extents must have a product.
+    if (overflow || bytes > static_cast<std::size_t>(PY_SSIZE_T_MAX)) {
+        PyErr_Format(errors.value,
+                     "the shape's bytes overflow (items of %zd bytes); they must stay below 2^63",
+                     static_cast<Py_ssize_t>(PyDataType_ELSIZE(spec.descr)));
+        return false;
+    }
+    spec.bytes = empty ? 0 : bytes;
+    return true;
+}
+
+}  // namespace
+
+bool prepare_array_requests() noexcept {
+    for (std::size_t i = 0; i < kArguments; ++i) {
+        names_interned[i] = PyUnicode_InternFromString(kNames[i]);
+        if (names_interned[i] == nullptr) return false;
+    }
+    return true;
+}
+
+bool read_placement(PyObject* numa_node, numapool::Placement& placement) {
+    if (numa_node == nullptr || numa_node == Py_None) return true;
+    if (PyIndex_Check(numa_node)) {
+        const Py_ssize_t node = PyNumber_AsSsize_t(numa_node, PyExc_OverflowError);
+        if (node == -1 && PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_OverflowError))
+            return false;
+        const bool overflow = PyErr_Occurred() != nullptr;
+        PyErr_Clear();
+        if (overflow || node < 0 || node > 1023) {
+            PyErr_Format(errors.value, "numa_node is %R; nodes are numbered 0 to 1023", numa_node);
+            return false;
+        }
+        placement = numapool::Placement::on_node(static_cast<int>(node));
+        return true;
+    }
+    PyObject* attribute = PyObject_GetAttrString(numa_node, "nodes");
+    PyObject* items = attribute != nullptr ? PySequence_Tuple(attribute) : nullptr;
+    Py_XDECREF(attribute);
+    if (items == nullptr) {
+        PyErr_Clear();
+        PyErr_Format(errors.type, "numa_node is %R; a node number, None or an Interleave is needed",
+                     numa_node);
+        return false;
+    }
+    std::vector<int> nodes;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
+        const long node = PyLong_AsLong(PyTuple_GET_ITEM(items, i));
+        if (node == -1 && PyErr_Occurred() != nullptr) break;
+        nodes.push_back(node < -1 || node > 1024 ? -1 : static_cast<int>(node));
+    }
+    Py_DECREF(items);
+    if (PyErr_Occurred() != nullptr) return false;
+    try {
+        placement = numapool::Placement::interleave(nodes);
+        return true;
+    } catch (...) {
+        set_error_from_exception();
+        return false;
+    }
+}
+
+bool read_bind_mode(PyObject* word, numapool::BindMode& mode) {
+    const char* text = PyUnicode_Check(word) ? PyUnicode_AsUTF8(word) : nullptr;
+    const auto parsed = text != nullptr ? numapool::parse_bind_mode(text) : std::nullopt;
+    if (!parsed) {
+        PyErr_Clear();
+        PyErr_Format(errors.value, "bind is %R; \"none\", \"advisory\" or \"strict\" is needed", word);
+        return false;
+    }
+    mode = *parsed;
+    return true;
+}
+
+bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
+                        ArrayRequest& result) {
+    std::array<PyObject*, kArguments> values{};
+    if (!collect(arguments, positional, names, values)) return false;
+    result.descr = read_dtype(values[kDtype]);
+    if (result.descr == nullptr || !check_dtype(result)) return false;
+    result.spec.descr = result.descr;
+    if (!read_shape(values[kShape], result.spec) || !multiply_out(result.spec)) return false;
+    if (values[kNumaNode] != nullptr && !read_placement(values[kNumaNode], result.request.placement))
+        return false;
+    if (values[kOrder] != nullptr && !read_order(values[kOrder], result.spec.fortran)) return false;
+    if (values[kAlignment] != nullptr && !read_alignment(values[kAlignment], result.spec.alignment))
+        return false;
+    result.request.alignment = result.spec.alignment;
+    if (values[kZeroed] != nullptr) {
+        const int truth = PyObject_IsTrue(values[kZeroed]);
+        if (truth < 0) return false;
+        result.request.zeroed |= truth != 0;
+    }
+    if (values[kBind] != nullptr && values[kBind] != Py_None) {
+        numapool::BindMode mode{};
+        if (!read_bind_mode(values[kBind], mode)) return false;
+        result.request.bind = mode;
+    }
+    return true;
+}
+
+}  // namespace numapool_python

@@ -1,0 +1,40 @@
+// Owns: reading a request for an array from Python arguments, by NumPy's own rules for shapes and dtypes.
+// Must not know: pools.
+#pragma once
+
+#include <optional>
+
+#include "numapool/options.h"
+
+#include "pool_state.h"
+
+namespace numapool_python {
+
+/// get_buffer's arguments, read and checked.
+struct ArrayRequest {
+    ArraySpec spec;
+    numapool::Request request;
+    PyArray_Descr* descr = nullptr;  ///< a reference, the one that spec borrows
+    bool subarray = false;           ///< the dtype brings dimensions of its own
+
+    ArrayRequest() = default;
+    ArrayRequest(const ArrayRequest&) = delete;
+    ArrayRequest& operator=(const ArrayRequest&) = delete;
+    ~ArrayRequest() { Py_XDECREF(reinterpret_cast<PyObject*>(descr)); }
+};
+
+/// Interned argument names and the like; false with a Python error set if that fails.
+bool prepare_array_requests() noexcept;
+
+/// Reads `get_buffer(shape, dtype, numa_node, *, order, alignment, zeroed, bind)` in vectorcall form. False
+/// with a Python error set; nothing has happened to any pool then.
+bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
+                        ArrayRequest& result);
+
+/// Reads None, a node number or an Interleave.
+bool read_placement(PyObject* numa_node, numapool::Placement& placement);
+
+/// Reads "none" | "advisory" | "strict".
+bool read_bind_mode(PyObject* word, numapool::BindMode& mode);
+
+}  // namespace numapool_python

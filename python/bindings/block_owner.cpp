@@ -1,0 +1,105 @@
+// Owns: the type behind block_owner.h.
+// Must not know: when a returned block may be used again.
+#include "block_owner.h"
+
+#include "numapool/buffer.h"
+
+#include "pool_state.h"
+
+namespace numapool_python {
+namespace {
+
+void owner_dealloc(PyObject* self) {
+    auto* owner = reinterpret_cast<BlockOwner*>(self);
+    const bool dropped = owner->state.load(std::memory_order_relaxed) == OwnerState::kLive;
+    const auto by = dropped ? numapool::ReturnedBy::kDestructor : numapool::ReturnedBy::kCaller;
+    // The owner holds the block's only right to be returned: it cannot be refused.
+    static_cast<void>(numapool::return_block(owner->block, by));
+    owner->pool->drop_reference();
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+// NumPy asks whether the base is writable before it lets a user set an array writable again.
+int owner_get_buffer(PyObject* self, Py_buffer* view, int flags) {
+    auto* owner = reinterpret_cast<BlockOwner*>(self);
+    const bool read_only = owner->state.load(std::memory_order_relaxed) != OwnerState::kLive;
+    return PyBuffer_FillInfo(view, self, owner->block, static_cast<Py_ssize_t>(owner->bytes), read_only,
+                             flags);
+}
+
+PyObject* owner_repr(PyObject* self) {
+    auto* owner = reinterpret_cast<BlockOwner*>(self);
+    const bool live = owner->state.load(std::memory_order_relaxed) == OwnerState::kLive;
+    return PyUnicode_FromFormat("<numapool block of %zu bytes, %s>", owner->bytes,
+                                live ? "live" : "returned");
+}
+
+PyType_Slot owner_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(owner_dealloc)},
+    {Py_tp_repr, reinterpret_cast<void*>(owner_repr)},
+    {Py_bf_getbuffer, reinterpret_cast<void*>(owner_get_buffer)},
+    {Py_tp_doc,
+     const_cast<char*>("Owner of one block of a pool: the base of the array that was handed out.")},
+    {0, nullptr},
+};
+
+PyType_Spec owner_spec = {"numapool._core.BlockOwner", sizeof(BlockOwner), 0,
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, owner_slots};
+
+}  // namespace
+
+PyTypeObject* block_owner_type = nullptr;
+
+bool make_block_owner_type() noexcept {
+    block_owner_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&owner_spec));
+    return block_owner_type != nullptr;
+}
+
+BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) noexcept {
+    auto* owner = PyObject_New(BlockOwner, block_owner_type);
+    if (owner == nullptr) {
+        static_cast<void>(numapool::return_block(block));
+        return nullptr;
+    }
+    new (&owner->state) std::atomic<OwnerState>(OwnerState::kLive);
+    owner->block = block;
+    owner->bytes = bytes;
+    owner->block_bytes = 0;
+    owner->tier = 0;
+    owner->figures = 0;
+    if (block != nullptr) {
+        if (const auto info = pool.pool().find_block(block)) {
+            owner->block_bytes = info->bytes;
+            owner->tier = static_cast<std::uint8_t>(info->tier);
+            owner->figures = static_cast<std::uint32_t>(pool.figures_index(info->placement));
+        }
+    }
+    owner->pool = &pool;
+    pool.add_reference();
+    return owner;
+}
+
+Resolved resolve_owner(PyObject* array) noexcept {
+    PyObject* last_array = nullptr;
+    PyObject* at = array;
+    while (at != nullptr) {
+        if (is_block_owner(at)) {
+            auto* owner = reinterpret_cast<BlockOwner*>(at);
+            return {owner, last_array != nullptr ? last_array : at};
+        }
+        if (PyArray_Check(at)) {
+            last_array = at;
+            at = PyArray_BASE(reinterpret_cast<PyArrayObject*>(at));
+        } else if (PyMemoryView_Check(at)) {
+            last_array = nullptr;  // an array over a memoryview is not the one that was handed out
+            at = PyMemoryView_GET_BUFFER(at)->obj;
+        } else {
+            break;
+        }
+    }
+    return {};
+}
+
+}  // namespace numapool_python

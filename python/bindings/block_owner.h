@@ -1,0 +1,52 @@
+// Owns: the Python object that owns one block: the `.base` of the array that was handed out.
+// Must not know: when a returned block may be used again; pool_state decides.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "numapool/statistics.h"
+
+#include "numpy_api.h"
+
+namespace numapool_python {
+
+class PoolState;
+
+enum class OwnerState : std::uint8_t {
+    kLive,      ///< with a user
+    kReturned,  ///< given back; what still refers to it keeps its bytes
+};
+
+struct BlockOwner {
+    PyObject_HEAD std::atomic<OwnerState>
+        state;              ///< one exchange decides between two returns, with or without an interpreter lock
+    std::uint8_t tier;      ///< numapool::Tier
+    std::uint32_t figures;  ///< where in PoolState::figures() the block counts
+    void* block;            ///< nullptr for an array of zero bytes
+    std::size_t bytes;      ///< as asked for
+    std::size_t block_bytes;  ///< of the block
+    PoolState* pool;          ///< a reference
+};
+
+extern PyTypeObject* block_owner_type;
+
+/// Makes the type; false with a Python error set if that fails.
+bool make_block_owner_type() noexcept;
+
+/// A live owner of `block`, which it takes over; nullptr with a Python error set, and then the block is
+/// returned.
+BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) noexcept;
+
+inline bool is_block_owner(PyObject* object) noexcept { return Py_TYPE(object) == block_owner_type; }
+
+/// What an array-like leads to by its chain of bases.
+struct Resolved {
+    BlockOwner* owner = nullptr;  ///< borrowed; nullptr for an object that no pool handed out
+    PyObject* root =
+        nullptr;  ///< borrowed: the array that was handed out, or the owner if that array is gone
+};
+Resolved resolve_owner(PyObject* array) noexcept;
+
+}  // namespace numapool_python

@@ -1,0 +1,503 @@
+// Owns: the type behind pool_object.h.
+// Must not know: how arguments become requests; when pending arrays are reused.
+#include "pool_object.h"
+
+#include <string>
+
+#include "numapool/numa_optimizer.h"
+
+#include "array_request.h"
+#include "block_owner.h"
+#include "python_errors.h"
+
+namespace numapool_python {
+namespace {
+
+struct PoolObject {
+    PyObject_HEAD PoolState* state;
+};
+
+// Where arrays of zero bytes point: aligned like every block, never read or written.
+alignas(numapool::kMinAlignment) std::byte nothing[numapool::kMinAlignment];
+
+// From this size on, work on a block's bytes is long enough for other Python threads to run meanwhile.
+constexpr std::size_t kUnlockFromBytes = std::size_t{1} << 20;
+
+PoolState* state_of(PyObject* self) noexcept {
+    PoolState* state = reinterpret_cast<PoolObject*>(self)->state;
+    if (state == nullptr) PyErr_SetString(PyExc_RuntimeError, "MemoryPool.__init__ was not called");
+    return state;
+}
+
+bool read_optional_bytes(PyObject* object, const char* name, std::optional<std::size_t>& bytes) {
+    if (object == nullptr || object == Py_None) return true;
+    const Py_ssize_t value = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+    if (value == -1 && PyErr_Occurred() != nullptr) return false;
+    if (value < 0) {
+        PyErr_Format(errors.value, "%s is %R; 0 or more bytes are needed, or None for no limit", name,
+                     object);
+        return false;
+    }
+    bytes = static_cast<std::size_t>(value);
+    return true;
+}
+
+bool read_huge_pages(PyObject* word, numapool::HugePages& mode) {
+    const char* text = PyUnicode_Check(word) ? PyUnicode_AsUTF8(word) : nullptr;
+    const auto parsed = text != nullptr ? numapool::parse_huge_pages(text) : std::nullopt;
+    if (!parsed) {
+        PyErr_Clear();
+        PyErr_Format(errors.value, "huge_pages is %R; \"auto\", \"never\" or \"always\" is needed", word);
+        return false;
+    }
+    mode = *parsed;
+    return true;
+}
+
+int pool_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* names[] = {
+        "max_buffers",    "numa_aware", "enable_monitoring", "cleanup_threshold", "name", "max_bytes",
+        "max_idle_bytes", "bind",       "huge_pages",        "zero_on_return",    nullptr};
+    Py_ssize_t max_buffers = 32;
+    int numa_aware = 1;
+    int monitoring = 1;
+    int zero_on_return = 0;
+    numapool::PoolOptions options;
+    PyObject* name = nullptr;
+    PyObject* max_bytes = nullptr;
+    PyObject* max_idle_bytes = nullptr;
+    PyObject* bind = nullptr;
+    PyObject* huge_pages = nullptr;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|nppd$OOOOOp", const_cast<char**>(names),
+                                     &max_buffers, &numa_aware, &monitoring, &options.cleanup_threshold,
+                                     &name, &max_bytes, &max_idle_bytes, &bind, &huge_pages,
+                                     &zero_on_return)) {
+        return -1;
+    }
+    if (max_buffers < 0) {
+        PyErr_Format(errors.value, "max_buffers is %zd; 0 or more are needed", max_buffers);
+        return -1;
+    }
+    options.max_buffers = static_cast<std::size_t>(max_buffers);
+    options.numa_aware = numa_aware != 0;
+    options.enable_monitoring = monitoring != 0;
+    options.zero_on_return = zero_on_return != 0;
+    if (name != nullptr && name != Py_None) {
+        const char* text = PyUnicode_AsUTF8(name);
+        if (text == nullptr) return -1;
+        options.name = text;
+    }
+    if (!read_optional_bytes(max_bytes, "max_bytes", options.max_bytes) ||
+        !read_optional_bytes(max_idle_bytes, "max_idle_bytes", options.max_idle_bytes) ||
+        (bind != nullptr && !read_bind_mode(bind, options.bind)) ||
+        (huge_pages != nullptr && !read_huge_pages(huge_pages, options.huge_pages))) {
+        return -1;
+    }
+    auto* pool = reinterpret_cast<PoolObject*>(self);
+    if (pool->state != nullptr) {
+        PyErr_SetString(errors.closed, "a pool is initialised once; make a new MemoryPool");
+        return -1;
+    }
+    try {
+        pool->state = new PoolState(options);
+        return 0;
+    } catch (...) {
+        set_error_from_exception();
+        return -1;
+    }
+}
+
+void pool_dealloc(PyObject* self) {
+    auto* pool = reinterpret_cast<PoolObject*>(self);
+    PyTypeObject* type = Py_TYPE(self);
+    if (PoolState* state = pool->state; state != nullptr) {
+        pool->state = nullptr;
+        state->forget_pending();
+        state->pool().close();
+        state->drop_reference();
+    }
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/// The array over `owner`, of which it takes the reference.
+PyObject* make_array(BlockOwner* owner, const ArrayRequest& request) {
+    Py_INCREF(reinterpret_cast<PyObject*>(request.descr));  // the next call steals one
+    void* data = owner->block != nullptr ? owner->block : nothing;
+    const int flags = NPY_ARRAY_WRITEABLE | (request.spec.fortran ? NPY_ARRAY_F_CONTIGUOUS : 0);
+    PyObject* array = PyArray_NewFromDescr(&PyArray_Type, request.descr, request.spec.dimensions,
+                                           request.spec.shape.data(), nullptr, data, flags, nullptr);
+    if (array == nullptr) {
+        Py_DECREF(reinterpret_cast<PyObject*>(owner));
+        return nullptr;
+    }
+    if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), reinterpret_cast<PyObject*>(owner)) <
+        0) {
+        Py_DECREF(array);
+        return nullptr;
+    }
+    return array;
+}
+
+void* allocate(PoolState& state, const ArrayRequest& request, bool last_try) {
+    const std::size_t bytes = request.spec.bytes;
+    const bool long_work = bytes >= kUnlockFromBytes && (request.request.zeroed || request.request.bind);
+    PyThreadState* unlocked = long_work ? PyEval_SaveThread() : nullptr;
+    void* block = nullptr;
+    std::exception_ptr failure;
+    if (!last_try) {
+        block = state.pool().try_allocate(bytes, request.request);
+    } else {
+        try {
+            block = state.pool().allocate(bytes, request.request);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+    }
+    if (unlocked != nullptr) PyEval_RestoreThread(unlocked);
+    if (failure) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (...) {
+            set_error_from_exception();
+        }
+    }
+    return block;
+}
+
+PyObject* pool_get_buffer(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                          PyObject* names) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    ArrayRequest request;
+    if (!read_array_request(arguments, positional, names, request)) return nullptr;
+    const std::size_t bytes = request.spec.bytes;
+    void* block = nullptr;
+    if (bytes != 0) {
+        if (!state->pending().empty() && !request.subarray && !request.request.bind) {
+            if (const auto from = state->pool().resolve(request.request.placement)) {
+                if (PyObject* array = state->reuse(request.spec, *from, request.request.zeroed)) return array;
+            }
+        }
+        state->sweep(false);
+        block = allocate(*state, request, false);
+        if (block == nullptr) {
+            // Returned arrays that no one refers to any more may be what is missing; the second try tells
+            // why, if not.
+            state->sweep(true);
+            block = allocate(*state, request, true);
+            if (block == nullptr) return nullptr;
+        }
+    } else if (state->pool().closed() || !state->pool().resolve(request.request.placement)) {
+        return allocate(*state, request, true) != nullptr ? Py_NewRef(Py_None)
+                                                          : nullptr;  // always the latter
+    }
+    BlockOwner* owner = make_block_owner(*state, block, bytes);
+    return owner == nullptr ? nullptr : make_array(owner, request);
+}
+
+PyObject* pool_return_buffer(PyObject* self, PyObject* array) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    const Resolved found = resolve_owner(array);
+    if (found.owner == nullptr) {
+        PyErr_Format(PyArray_Check(array) || PyMemoryView_Check(array) ? errors.value : errors.type,
+                     "%s was not handed out by a pool; return what get_buffer gave, or a view of it",
+                     PyArray_Check(array) ? "this array" : Py_TYPE(array)->tp_name);
+        return nullptr;
+    }
+    if (found.owner->pool != state) {
+        PyErr_Format(errors.value, "this array belongs to pool \"%s\", not to \"%s\"; return it there",
+                     found.owner->pool->pool().options().name.c_str(), state->pool().options().name.c_str());
+        return nullptr;
+    }
+    // Relaxed: only who wins matters; the bytes are handed on under the interpreter lock.
+    if (found.owner->state.exchange(OwnerState::kReturned, std::memory_order_relaxed) ==
+        OwnerState::kReturned) {
+        PyErr_SetString(errors.value, "this array was returned before; return each buffer once");
+        return nullptr;
+    }
+    if (PyArray_Check(array))
+        PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_WRITEABLE);
+    if (PyArray_Check(found.root))
+        PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(found.root), NPY_ARRAY_WRITEABLE);
+    if (found.owner->block != nullptr) state->add_pending(Py_NewRef(found.root));
+    Py_RETURN_NONE;
+}
+
+PyObject* pool_initialize(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                          PyObject* names) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+    if (positional + named > 1 ||
+        (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "reserve_bytes") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "initialize() takes one argument: reserve_bytes");
+        return nullptr;
+    }
+    std::optional<std::size_t> bytes;
+    if (positional + named == 1 && !read_optional_bytes(arguments[0], "reserve_bytes", bytes)) return nullptr;
+    PyThreadState* unlocked = PyEval_SaveThread();
+    std::exception_ptr failure;
+    try {
+        state->pool().initialize(bytes.value_or(0));
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    PyEval_RestoreThread(unlocked);
+    if (!failure) Py_RETURN_NONE;
+    try {
+        std::rethrow_exception(failure);
+    } catch (...) {
+        set_error_from_exception();
+    }
+    return nullptr;
+}
+
+PyObject* pool_trim(PyObject* self, PyObject* const* arguments, Py_ssize_t positional, PyObject* names) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+    if (positional + named > 1 ||
+        (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "keep_bytes") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "trim() takes one argument: keep_bytes");
+        return nullptr;
+    }
+    std::optional<std::size_t> keep;
+    if (positional + named == 1 && !read_optional_bytes(arguments[0], "keep_bytes", keep)) return nullptr;
+    state->sweep(true);
+    std::size_t given = 0;
+    Py_BEGIN_ALLOW_THREADS given = state->pool().trim(keep.value_or(0));
+    Py_END_ALLOW_THREADS return PyLong_FromSize_t(given);
+}
+
+PyObject* pool_close(PyObject* self, PyObject*) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    state->sweep(true);
+    state->pool().close();
+    Py_RETURN_NONE;
+}
+
+PyObject* pool_get_statistics(PyObject* self, PyObject*) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    state->sweep(true);
+    try {
+        return statistics_dict(*state);
+    } catch (...) {
+        set_error_from_exception();
+        return nullptr;
+    }
+}
+
+PyObject* pool_resident_bytes(PyObject* self, PyObject*) {
+    PoolState* state = state_of(self);
+    return state == nullptr ? nullptr : PyLong_FromSize_t(state->pool().resident_bytes());
+}
+
+PyObject* pool_numa_nodes(PyObject* self, PyObject*) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    try {
+        const std::vector<int> nodes = numapool::NumaOptimizer(state->pool()).get_numa_nodes();
+        PyObject* list = PyList_New(static_cast<Py_ssize_t>(nodes.size()));
+        for (std::size_t i = 0; list != nullptr && i < nodes.size(); ++i) {
+            PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), PyLong_FromLong(nodes[i]));
+        }
+        return list;
+    } catch (...) {
+        set_error_from_exception();
+        return nullptr;
+    }
+}
+
+PyObject* pool_bind_thread(PyObject* self, PyObject* node) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    int overflow = 0;
+    const long number = PyLong_AsLongAndOverflow(node, &overflow);
+    if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
+    const int checked = overflow != 0 || number < -1 || number > 1024 ? -1 : static_cast<int>(number);
+    try {
+        numapool::NumaOptimizer(state->pool()).bind_thread_to_node(checked);
+        Py_RETURN_NONE;
+    } catch (...) {
+        set_error_from_exception();
+        return nullptr;
+    }
+}
+
+PyObject* pool_closed(PyObject* self, void*) {
+    PoolState* state = state_of(self);
+    return state == nullptr ? nullptr : PyBool_FromLong(state->pool().closed());
+}
+
+PyObject* pool_name(PyObject* self, void*) {
+    PoolState* state = state_of(self);
+    return state == nullptr ? nullptr : PyUnicode_FromString(state->pool().options().name.c_str());
+}
+
+const char kGetBufferDoc[] =
+    R"(get_buffer($self, shape, dtype='float64', numa_node=None, *, order='C', alignment=64, zeroed=False, bind=None)
+--
+
+Hand out an array from the pool's memory.
+
+Parameters
+----------
+shape : int or sequence of int
+    The array's shape; ``()`` gives a 0-d array.
+dtype : data-type, optional
+    Any dtype of plain bytes; dtypes that hold Python objects are refused.
+numa_node : int, None or Interleave, optional
+    The node that the pages shall lie on; None: the node that the calling thread runs on.
+order : {'C', 'F'}, optional
+    Row-major or column-major.
+alignment : int, optional
+    Bytes, a power of two up to 2**30; less than 64 is raised to 64.
+zeroed : bool, optional
+    True: every byte is zero. False: contents are undefined.
+bind : {'none', 'advisory', 'strict'}, optional
+    Overrides the pool's bind mode for this array.
+
+Returns
+-------
+numpy.ndarray
+    A writable array. Give it back with `return_buffer`; dropped without that, it goes back by itself.
+
+Raises
+------
+PoolValueError
+    A negative or overflowing shape, an unknown node, order, alignment or bind mode. Also a ValueError.
+PoolTypeError
+    A dtype that holds Python objects, or an argument of the wrong kind. Also a TypeError.
+PoolMemoryError
+    The pool's limit or the system's memory is exhausted. Also a MemoryError.
+PlacementError
+    Strict binding, and a page is not on its node. Also an OSError.
+PoolClosedError
+    The pool is closed. Also a RuntimeError.
+
+Notes
+-----
+Any thread may call this. An array that was returned is handed out again only when nothing refers to it any more.)";
+
+const char kReturnBufferDoc[] = R"(return_buffer($self, array, /)
+--
+
+Give an array back to the pool.
+
+The array becomes read-only. Its memory keeps its contents, and is not handed out again, for as long as anything (a
+name, a view, a memoryview, a tensor) refers to it.
+
+Parameters
+----------
+array : numpy.ndarray or memoryview
+    What `get_buffer` gave, or any view, slice, reshape or transpose of it.
+
+Raises
+------
+PoolValueError
+    The array was returned before, belongs to another pool or to none; nothing changes then. Also a ValueError.
+PoolTypeError
+    Not an array. Also a TypeError.
+
+Notes
+-----
+Any thread may call this; of two that return the same array one succeeds.)";
+
+const char kInitializeDoc[] = R"(initialize($self, reserve_bytes=0)
+--
+
+Reserve the pool's address ranges now. Optional; calling it again only adds what is missing.
+
+Parameters
+----------
+reserve_bytes : int, optional
+    If above 0, commit and populate idle memory until every node has that many bytes.
+
+Raises
+------
+PoolMemoryError
+    The memory could not be had.
+PoolClosedError
+    The pool is closed.)";
+
+const char kTrimDoc[] = R"(trim($self, keep_bytes=0)
+--
+
+Give idle memory back to the system, the longest idle first.
+
+Parameters
+----------
+keep_bytes : int, optional
+    How many idle bytes to keep.
+
+Returns
+-------
+int
+    Bytes given back.)";
+
+const char kStatisticsDoc[] = R"(get_statistics($self)
+--
+
+Return the pool's figures.
+
+Returns
+-------
+dict
+    See `numapool.Statistics` for every key. Byte counts are exact integers; keys ending in ``_mb`` are MiB (2**20).)";
+
+const char kCloseDoc[] = R"(close($self)
+--
+
+Refuse further requests and give idle memory back. Arrays that are out stay valid. Calling it again does nothing.)";
+
+const char kResidentDoc[] = R"(resident_bytes($self)
+--
+
+Return how many bytes of the pool are in physical memory now, asked of the kernel page by page.)";
+
+template <class Function>
+PyCFunction method(Function function) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef pool_methods[] = {
+    {"get_buffer", method(pool_get_buffer), METH_FASTCALL | METH_KEYWORDS, kGetBufferDoc},
+    {"return_buffer", pool_return_buffer, METH_O, kReturnBufferDoc},
+    {"initialize", method(pool_initialize), METH_FASTCALL | METH_KEYWORDS, kInitializeDoc},
+    {"get_statistics", pool_get_statistics, METH_NOARGS, kStatisticsDoc},
+    {"trim", method(pool_trim), METH_FASTCALL | METH_KEYWORDS, kTrimDoc},
+    {"close", pool_close, METH_NOARGS, kCloseDoc},
+    {"resident_bytes", pool_resident_bytes, METH_NOARGS, kResidentDoc},
+    {"_numa_nodes", pool_numa_nodes, METH_NOARGS, nullptr},
+    {"_bind_thread_to_node", pool_bind_thread, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyGetSetDef pool_properties[] = {
+    {"closed", pool_closed, nullptr, "bool: Whether the pool was closed.", nullptr},
+    {"name", pool_name, nullptr, "str: What the pool is called in statistics and messages.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyType_Slot pool_slots[] = {
+    {Py_tp_init, reinterpret_cast<void*>(pool_init)},
+    {Py_tp_new, reinterpret_cast<void*>(PyType_GenericNew)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(pool_dealloc)},
+    {Py_tp_methods, pool_methods},
+    {Py_tp_getset, pool_properties},
+    {Py_tp_doc, const_cast<char*>("The compiled part of numapool.MemoryPool.")},
+    {0, nullptr},
+};
+
+PyType_Spec pool_spec = {"numapool._core.PoolBase", sizeof(PoolObject), 0,
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, pool_slots};
+
+}  // namespace
+
+PyObject* make_pool_type() noexcept { return PyType_FromSpec(&pool_spec); }
+
+}  // namespace numapool_python

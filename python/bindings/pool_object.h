@@ -1,0 +1,15 @@
+// Owns: PoolBase, the C type under numapool.MemoryPool, with its hot methods.
+// Must not know: how arguments become requests; when pending arrays are reused.
+#pragma once
+
+#include "pool_state.h"
+
+namespace numapool_python {
+
+/// Makes the type; nullptr with a Python error set if that fails. A new reference.
+PyObject* make_pool_type() noexcept;
+
+/// The pool's figures as the dict that users get. A new reference, or nullptr with a Python error set.
+PyObject* statistics_dict(PoolState& state);
+
+}  // namespace numapool_python

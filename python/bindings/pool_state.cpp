@@ -1,0 +1,123 @@
+// Owns: pending arrays and their reuse.
+// Must not know: how arguments are parsed.
+#include "pool_state.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace numapool_python {
+namespace {
+
+// How many of the last returned arrays a request looks at before it goes to the C++ pool, and how many a
+// bounded sweep looks at: enough for a step's working set, few enough never to be felt.
+constexpr std::size_t kReuseLooks = 8;
+constexpr std::size_t kSweepLooks = 64;
+constexpr std::size_t kSweepFrom = 32;
+
+BlockOwner* owner_of(PyObject* held) noexcept {
+    PyObject* owner = is_block_owner(held) ? held : PyArray_BASE(reinterpret_cast<PyArrayObject*>(held));
+    return reinterpret_cast<BlockOwner*>(owner);
+}
+
+bool has_weak_references(PyObject* object) noexcept {
+    const Py_ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
+    if (offset <= 0) return false;
+    return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
+}
+
+}  // namespace
+
+PoolState::PoolState(const numapool::PoolOptions& options)
+    : pool_(options),
+      zero_on_return_(pool_.options().zero_on_return),
+      monitoring_(pool_.options().enable_monitoring),
+      reuses_arrays_(!pool_.get_statistics().disabled) {}
+
+std::size_t PoolState::figures_index(const numapool::Placement& placement) {
+    std::size_t index = 0;
+    while (index < figures_.size() && !(figures_[index].placement == placement)) ++index;
+    if (index == figures_.size()) figures_.push_back({placement, {}, {}});
+    return index;
+}
+
+void PoolState::add_pending(PyObject* held) {
+    if (pending_.size() >= kSweepFrom) sweep(false);
+    pending_.push_back(held);
+}
+
+bool PoolState::unreferenced(PyObject* held) noexcept {
+    if (Py_REFCNT(held) != 1) return false;
+    if (is_block_owner(held)) return true;
+    // An array whose base is not our owner's alone: something holds the owner.
+    return Py_REFCNT(reinterpret_cast<PyObject*>(owner_of(held))) == 1;
+}
+
+bool PoolState::fits(PyArrayObject* array, const ArraySpec& spec) noexcept {
+    if (PyArray_DESCR(array) != spec.descr || PyArray_NDIM(array) != spec.dimensions) return false;
+    const BlockOwner* owner = owner_of(reinterpret_cast<PyObject*>(array));
+    if (PyArray_DATA(array) != owner->block || owner->bytes != spec.bytes) return false;
+    if (reinterpret_cast<std::uintptr_t>(owner->block) % spec.alignment != 0) return false;
+    const int contiguous = spec.fortran ? NPY_ARRAY_F_CONTIGUOUS : NPY_ARRAY_C_CONTIGUOUS;
+    if ((PyArray_FLAGS(array) & (contiguous | NPY_ARRAY_ALIGNED)) != (contiguous | NPY_ARRAY_ALIGNED))
+        return false;
+    const auto count = static_cast<std::size_t>(spec.dimensions);
+    if (!std::equal(PyArray_DIMS(array), PyArray_DIMS(array) + count, spec.shape.begin())) return false;
+    // Flags may call odd strides of axes of length one contiguous; a new array has the canonical ones.
+    npy_intp stride = PyArray_ITEMSIZE(array);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t axis = spec.fortran ? i : count - 1 - i;
+        if (PyArray_STRIDES(array)[axis] != stride) return false;
+        stride *= spec.shape[axis];
+    }
+    return true;
+}
+
+PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Placement& placement, bool zeroed) {
+    if (!reuses_arrays_ || pool_.closed()) return nullptr;
+    const std::size_t looks = std::min(kReuseLooks, pending_.size());
+    for (std::size_t i = pending_.size(); i-- > pending_.size() - looks;) {
+        PyObject* held = pending_[i];
+        if (!PyArray_CheckExact(held) || !unreferenced(held) || has_weak_references(held)) continue;
+        auto* array = reinterpret_cast<PyArrayObject*>(held);
+        if (!fits(array, spec)) continue;
+        BlockOwner* owner = owner_of(held);
+        if (!(figures_[owner->figures].placement == placement)) continue;
+        pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
+        if (zeroed || zero_on_return_) std::memset(owner->block, 0, owner->bytes);
+        owner->state.store(OwnerState::kLive, std::memory_order_relaxed);
+        PyArray_ENABLEFLAGS(array, NPY_ARRAY_WRITEABLE);
+        ReuseFigures& figures = figures_[owner->figures];
+        ++figures.allocations[owner->tier];
+        figures.bytes[owner->tier] += owner->block_bytes;
+        if (monitoring_) reused_requested_bytes_ += spec.bytes;
+        return held;
+    }
+    return nullptr;
+}
+
+void PoolState::forget_pending() {
+    while (!pending_.empty()) {
+        PyObject* held = pending_.back();
+        pending_.pop_back();
+        Py_DECREF(held);
+    }
+}
+
+void PoolState::sweep(bool all) {
+    // Letting go of an array may run weak references' callbacks, and those may call the pool: nothing is held
+    // across.
+    for (std::size_t looks = all ? pending_.size() : std::min(kSweepLooks, pending_.size()); looks-- > 0;) {
+        if (pending_.empty()) return;
+        if (next_to_look_at_ >= pending_.size()) next_to_look_at_ = 0;
+        PyObject* held = pending_[next_to_look_at_];
+        if (!unreferenced(held)) {
+            ++next_to_look_at_;
+            continue;
+        }
+        pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(next_to_look_at_));
+        Py_DECREF(held);
+    }
+}
+
+}  // namespace numapool_python

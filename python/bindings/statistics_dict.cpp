@@ -1,0 +1,182 @@
+// Owns: a pool's figures as Python values: the C++ pool's, with what only Python knows (pending and reused
+// arrays). Must not know: how the figures are counted.
+#include <algorithm>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include "numapool/page_map.h"
+
+#include "block_owner.h"
+#include "pool_object.h"
+
+namespace numapool_python {
+namespace {
+
+namespace nb = nanobind;
+using numapool::kTiers;
+using numapool::NodeStatistics;
+using numapool::Statistics;
+using numapool::Tier;
+using numapool::TierStatistics;
+
+double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
+
+double share(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+/// The node's figures that memory of `placement` counts under.
+NodeStatistics* find_node(Statistics& statistics, const numapool::Placement& placement) {
+    const std::vector<int> nodes = placement.nodes();
+    for (NodeStatistics& node : statistics.nodes) {
+        const bool interleaved = placement.kind() == numapool::Placement::Kind::kInterleave;
+        if (interleaved ? node.interleaved_over == nodes
+                        : node.interleaved_over.empty() && (nodes.empty() || node.node == nodes[0])) {
+            return &node;
+        }
+    }
+    return nullptr;
+}
+
+void add_reused(Statistics& statistics, PoolState& state) {
+    for (const ReuseFigures& reused : state.figures()) {
+        NodeStatistics* node = find_node(statistics, reused.placement);
+        for (std::size_t tier = 0; tier < kTiers; ++tier) {
+            const std::uint64_t count = reused.allocations[tier];
+            statistics.total_allocations += count;
+            statistics.cache_hits += count;
+            statistics.bytes_handed_out += reused.bytes[tier];
+            statistics.bytes_reused += reused.bytes[tier];
+            statistics.tiers[tier].allocations += count;
+            if (node == nullptr) continue;
+            node->tiers[tier].allocations += count;
+            node->allocations += count;
+            // Only an array of the node asked for is reused, and None asks for the caller's.
+            if (statistics.monitoring) node->local_allocations += count;
+        }
+    }
+    statistics.bytes_requested += state.reused_requested_bytes();
+}
+
+void make_pending(TierStatistics& tier, std::uint64_t bytes) {
+    const std::uint64_t moved = std::min(bytes, tier.live_bytes);
+    tier.live_bytes -= moved;
+    tier.pending_bytes += moved;
+    tier.live_buffers -= std::min<std::uint64_t>(1, tier.live_buffers);
+    ++tier.pending_buffers;
+}
+
+void add_pending(Statistics& statistics, PoolState& state) {
+    for (PyObject* held : state.pending()) {
+        const auto* owner = resolve_owner(held).owner;
+        const numapool::Placement& placement = state.figures()[owner->figures].placement;
+        make_pending(statistics.tiers[owner->tier], owner->block_bytes);
+        if (NodeStatistics* node = find_node(statistics, placement); node != nullptr) {
+            make_pending(node->tiers[owner->tier], owner->block_bytes);
+            const std::uint64_t moved = std::min<std::uint64_t>(owner->block_bytes, node->live_bytes);
+            node->live_bytes -= moved;
+            node->pending_bytes += moved;
+        }
+        const std::uint64_t moved = std::min<std::uint64_t>(owner->block_bytes, statistics.live_bytes);
+        statistics.live_bytes -= moved;
+        statistics.pending_bytes += moved;
+        statistics.live_buffers -= std::min<std::uint64_t>(1, statistics.live_buffers);
+        ++statistics.pending_buffers;
+    }
+}
+
+nb::dict tiers_dict(const std::array<TierStatistics, kTiers>& tiers) {
+    nb::dict result;
+    for (std::size_t i = 0; i < kTiers; ++i) {
+        const TierStatistics& tier = tiers[i];
+        nb::dict entry;
+        entry["allocations"] = tier.allocations;
+        entry["live_buffers"] = tier.live_buffers;
+        entry["live_bytes"] = tier.live_bytes;
+        entry["pending_buffers"] = tier.pending_buffers;
+        entry["pending_bytes"] = tier.pending_bytes;
+        entry["idle_buffers"] = tier.idle_buffers;
+        entry["idle_bytes"] = tier.idle_bytes;
+        result[to_string(static_cast<Tier>(i))] = entry;
+    }
+    return result;
+}
+
+nb::dict node_dict(const NodeStatistics& node) {
+    nb::dict entry;
+    entry["allocations"] = node.allocations;
+    entry["memory_usage_bytes"] = node.memory_usage_bytes;
+    entry["memory_usage_mb"] = mebibytes(node.memory_usage_bytes);
+    entry["live_bytes"] = node.live_bytes;
+    entry["pending_bytes"] = node.pending_bytes;
+    entry["idle_bytes"] = node.idle_bytes;
+    entry["local_allocations"] = node.local_allocations;
+    entry["local_access_ratio"] = share(node.local_allocations, node.allocations);
+    entry["pages_looked_up"] = node.pages_looked_up;
+    entry["pages_verified"] = node.pages_verified;
+    entry["verified_ratio"] = node.verified_ratio;
+    entry["tiers"] = tiers_dict(node.tiers);
+    return entry;
+}
+
+}  // namespace
+
+PyObject* statistics_dict(PoolState& state) {
+    Statistics figures = state.pool().get_statistics();
+    add_reused(figures, state);
+    add_pending(figures, state);
+
+    nb::dict result;
+    result["name"] = figures.name;
+    result["monitoring"] = figures.monitoring;
+    result["disabled"] = figures.disabled;
+    result["total_allocations"] = figures.total_allocations;
+    result["cache_hits"] = figures.cache_hits;
+    result["cache_hit_ratio"] = share(figures.cache_hits, figures.total_allocations);
+    result["stitched"] = figures.stitched;
+    result["bytes_requested"] = figures.bytes_requested;
+    result["bytes_handed_out"] = figures.bytes_handed_out;
+    result["bytes_reused"] = figures.bytes_reused;
+    result["allocation_efficiency"] = share(figures.bytes_requested, figures.bytes_handed_out);
+    result["buffer_reuse_ratio"] = share(figures.bytes_reused, figures.bytes_handed_out);
+    result["memory_usage_bytes"] = figures.memory_usage_bytes;
+    result["memory_usage_mb"] = mebibytes(figures.memory_usage_bytes);
+    result["peak_memory_bytes"] = figures.peak_memory_bytes;
+    result["peak_memory_mb"] = mebibytes(figures.peak_memory_bytes);
+    result["live_buffers"] = figures.live_buffers;
+    result["live_bytes"] = figures.live_bytes;
+    result["pending_buffers"] = figures.pending_buffers;
+    result["pending_bytes"] = figures.pending_bytes;
+    result["idle_bytes"] = figures.idle_bytes;
+    result["metadata_bytes"] = figures.metadata_bytes;
+    result["auto_returns"] = figures.auto_returns;
+    result["fallback_allocations"] = figures.fallback_allocations;
+    const std::uint64_t page = std::max<std::uint64_t>(1, numapool::where(nullptr, 0).page_bytes);
+    result["page_faults_avoided"] = figures.bytes_reused / page;
+    nb::dict evictions;
+    for (std::size_t i = 0; i < numapool::kEvictionCauses; ++i) {
+        nb::dict entry;
+        entry["events"] = figures.evictions[i].events;
+        entry["bytes"] = figures.evictions[i].bytes;
+        evictions[to_string(static_cast<numapool::EvictionCause>(i))] = entry;
+    }
+    result["evictions"] = evictions;
+    result["tiers"] = tiers_dict(figures.tiers);
+    nb::dict nodes;
+    nb::dict interleaved;
+    for (const NodeStatistics& node : figures.nodes) {
+        if (node.interleaved_over.empty()) {
+            nodes[nb::int_(node.node)] = node_dict(node);
+        } else {
+            nb::list over;
+            for (const int id : node.interleaved_over) over.append(id);
+            interleaved[nb::tuple(over)] = node_dict(node);
+        }
+    }
+    result["nodes"] = nodes;
+    result["interleaved"] = interleaved;
+    return result.release().ptr();
+}
+
+}  // namespace numapool_python

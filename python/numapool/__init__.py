@@ -1,0 +1,41 @@
+"""A NUMA-aware memory pool for the arrays of machine-learning and numerical programs."""
+
+from ._core import PageMap, __version__
+from .aligned import AlignedAllocator
+from .default_pool import default_pool, empty, empty_like, zeros
+from .errors import (
+    PlacementError,
+    PoolClosedError,
+    PoolError,
+    PoolMemoryError,
+    PoolTypeError,
+    PoolValueError,
+)
+from .numa import NUMAOptimizer
+from .placement import Interleave, where
+from .pool import MemoryPool
+from .statistics import Eviction, NodeStatistics, Statistics, TierStatistics
+
+__all__ = [
+    "AlignedAllocator",
+    "Eviction",
+    "Interleave",
+    "MemoryPool",
+    "NUMAOptimizer",
+    "NodeStatistics",
+    "PageMap",
+    "PlacementError",
+    "PoolClosedError",
+    "PoolError",
+    "PoolMemoryError",
+    "PoolTypeError",
+    "PoolValueError",
+    "Statistics",
+    "TierStatistics",
+    "__version__",
+    "default_pool",
+    "empty",
+    "empty_like",
+    "where",
+    "zeros",
+]

@@ -1,0 +1,63 @@
+from typing import Any
+
+import numpy as np
+
+from .placement import Interleave
+from .statistics import Statistics
+
+__version__: str
+
+class BlockOwner: ...
+
+class PageMap:
+    @property
+    def pages_on(self) -> dict[int, int]: ...
+    @property
+    def absent(self) -> int: ...
+    @property
+    def unknown(self) -> int: ...
+    @property
+    def page_bytes(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+
+class PoolBase:
+    def __init__(
+        self,
+        max_buffers: int = 32,
+        numa_aware: bool = True,
+        enable_monitoring: bool = True,
+        cleanup_threshold: float = 0.8,
+        *,
+        name: str | None = None,
+        max_bytes: int | None = None,
+        max_idle_bytes: int | None = None,
+        bind: str = "advisory",
+        huge_pages: str = "auto",
+        zero_on_return: bool = False,
+    ) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def name(self) -> str: ...
+    def initialize(self, reserve_bytes: int = 0) -> None: ...
+    def get_buffer(
+        self,
+        shape: Any,
+        dtype: Any = "float64",
+        numa_node: int | Interleave | None = None,
+        *,
+        order: str = "C",
+        alignment: int = 64,
+        zeroed: bool = False,
+        bind: str | None = None,
+    ) -> np.ndarray[Any, Any]: ...
+    def return_buffer(self, array: Any, /) -> None: ...
+    def get_statistics(self) -> Statistics: ...
+    def trim(self, keep_bytes: int = 0) -> int: ...
+    def close(self) -> None: ...
+    def resident_bytes(self) -> int: ...
+    def _numa_nodes(self) -> list[int]: ...
+    def _bind_thread_to_node(self, node: int) -> None: ...
+
+def where(address: int, bytes: int) -> PageMap: ...

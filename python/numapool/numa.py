@@ -1,0 +1,88 @@
+"""Owns a thread's relation to the nodes: which there are, binding to one, what a pool did on each."""
+
+from __future__ import annotations
+
+from .errors import PoolTypeError
+from .pool import MemoryPool
+from .statistics import NodeStatistics, TierStatistics
+
+
+class NUMAOptimizer:
+    """NUMA helpers around one pool.
+
+    Parameters
+    ----------
+    pool : MemoryPool
+        The pool whose figures `get_numa_statistics` gives.
+    """
+
+    def __init__(self, pool: MemoryPool) -> None:
+        if not isinstance(pool, MemoryPool):
+            raise PoolTypeError(f"pool is a {type(pool).__name__}; a MemoryPool is needed")
+        self.pool = pool
+
+    def get_numa_nodes(self) -> list[int]:
+        """Return the nodes that a thread can be bound to and memory taken from, ascending; at least one.
+
+        Returns
+        -------
+        list of int
+            Node numbers as the system has them; they may have gaps.
+        """
+        return self.pool._numa_nodes()
+
+    def bind_thread_to_node(self, node: int) -> None:
+        """Bind the calling thread to the CPUs of a node.
+
+        Memory follows by itself: requests without a node are served from the node that the thread runs on.
+
+        Parameters
+        ----------
+        node : int
+            One of `get_numa_nodes`.
+
+        Raises
+        ------
+        PoolValueError
+            The node has no CPUs that this process may use.
+        PlacementError
+            The system refused.
+
+        Notes
+        -----
+        Only the calling thread is bound, to those of the node's CPUs that the process was allowed when the first pool was
+        made.
+        """
+        self.pool._bind_thread_to_node(node)
+
+    def get_numa_statistics(self) -> dict[int, NodeStatistics]:
+        """Return the pool's figures for each node of `get_numa_nodes`, also for those not used yet.
+
+        Returns
+        -------
+        dict of int to NodeStatistics
+            Among them ``allocations``, ``memory_usage_mb`` (MiB) and ``local_access_ratio``, the share of the node's
+            arrays that were requested from a CPU of the same node.
+        """
+        used = self.pool.get_statistics()["nodes"]
+        return {node: used[node] if node in used else _unused() for node in self.get_numa_nodes()}
+
+
+def _unused() -> NodeStatistics:
+    tier = TierStatistics(
+        allocations=0, live_buffers=0, live_bytes=0, pending_buffers=0, pending_bytes=0, idle_buffers=0, idle_bytes=0
+    )
+    return NodeStatistics(
+        allocations=0,
+        memory_usage_bytes=0,
+        memory_usage_mb=0.0,
+        live_bytes=0,
+        pending_bytes=0,
+        idle_bytes=0,
+        local_allocations=0,
+        local_access_ratio=0.0,
+        pages_looked_up=0,
+        pages_verified=0,
+        verified_ratio=0.0,
+        tiers={"small": tier, "medium": tier.copy(), "large": tier.copy()},
+    )

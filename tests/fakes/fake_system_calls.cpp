@@ -1,0 +1,201 @@
+// Owns: the table behind fake_system_calls.h.
+// Must not know: what the code under test is for.
+#include "fakes/fake_system_calls.h"
+
+#include <linux/mempolicy.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <optional>
+
+#include "os/system_calls.h"
+
+namespace numapool::fakes {
+namespace {
+
+struct Refusal {
+    int error = 0;
+    std::uint64_t first = 0;  // of the calls counted since the rule was made
+    std::uint64_t times = 0;
+    std::uint64_t seen = 0;
+};
+
+struct State {
+    std::mutex mutex;
+    std::array<Refusal, kCalls> refusals{};
+    std::optional<std::size_t> largest_map;
+    int refused_advice = -1;
+    int refused_advice_error = 0;
+    int full_node = -1;
+    int instead_of_full = -1;
+    std::vector<BoundRange> binds;
+    std::array<std::atomic<std::uint64_t>, kCalls> counts{};
+    std::array<std::atomic<std::uint64_t>, kCalls> refused{};
+};
+
+State& state() {
+    static State made;
+    return made;
+}
+
+thread_local int node_of_thread = 0;
+
+std::size_t at(Call call) noexcept { return static_cast<std::size_t>(call); }
+
+/// Counts the call; true, and errno set, if it is to be refused.
+bool counted_and_refused(Call call, std::size_t bytes = 0, int detail = -1) {
+    State& s = state();
+    s.counts[at(call)].fetch_add(1);
+    const std::lock_guard lock(s.mutex);
+    int error = 0;
+    if (Refusal& rule = s.refusals[at(call)]; rule.error != 0) {
+        ++rule.seen;
+        if (rule.seen >= rule.first && rule.seen - rule.first < rule.times) error = rule.error;
+    }
+    if (call == Call::kMap && s.largest_map && bytes > *s.largest_map) error = ENOMEM;
+    if (call == Call::kAdvise && detail == s.refused_advice) error = s.refused_advice_error;
+    if (error == 0) return false;
+    s.refused[at(call)].fetch_add(1);
+    errno = error;
+    return true;
+}
+
+void* map(void* address, std::size_t bytes, int protection, int flags) {
+    if (counted_and_refused(Call::kMap, bytes)) return MAP_FAILED;
+    return os::kKernelCalls.map(address, bytes, protection, flags);
+}
+
+int unmap(void* address, std::size_t bytes) {
+    if (counted_and_refused(Call::kUnmap, bytes)) return -1;
+    const auto begin = reinterpret_cast<std::uintptr_t>(address);
+    {
+        const std::lock_guard lock(state().mutex);
+        std::erase_if(state().binds,
+                      [&](const BoundRange& b) { return b.begin >= begin && b.end <= begin + bytes; });
+    }
+    return os::kKernelCalls.unmap(address, bytes);
+}
+
+int protect(void* address, std::size_t bytes, int protection) {
+    if (counted_and_refused(Call::kProtect, bytes)) return -1;
+    return os::kKernelCalls.protect(address, bytes, protection);
+}
+
+int advise(void* address, std::size_t bytes, int advice) {
+    if (counted_and_refused(Call::kAdvise, bytes, advice)) return -1;
+    return os::kKernelCalls.advise(address, bytes, advice);
+}
+
+int resident(void* address, std::size_t bytes, unsigned char* pages) {
+    if (counted_and_refused(Call::kResident, bytes)) return -1;
+    return os::kKernelCalls.resident(address, bytes, pages);
+}
+
+long bind(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits) {
+    if (counted_and_refused(Call::kBind, bytes)) return -1;
+    const auto begin = reinterpret_cast<std::uintptr_t>(address);
+    BoundRange bound{begin, begin + bytes, mode, {}};
+    constexpr unsigned long kWordBits = 8 * sizeof(unsigned long);
+    for (unsigned long bit = 0; bit + 1 < bits; ++bit) {  // the kernel reads one bit less than it is told
+        if (mask[bit / kWordBits] >> bit % kWordBits & 1) bound.nodes.push_back(static_cast<int>(bit));
+    }
+    if (bound.nodes.empty()) {
+        errno = EINVAL;
+        return -1;
+    }
+    const std::lock_guard lock(state().mutex);
+    state().binds.push_back(bound);
+    return 0;
+}
+
+int node_of_page(std::uintptr_t page, std::size_t page_bytes) {
+    const std::lock_guard lock(state().mutex);
+    int node = 0;
+    for (const BoundRange& bound : state().binds) {
+        if (page < bound.begin || page >= bound.end) continue;
+        node = bound.mode == MPOL_INTERLEAVE ? bound.nodes[page / page_bytes % bound.nodes.size()]
+                                             : bound.nodes.front();
+    }
+    return node == state().full_node ? state().instead_of_full : node;
+}
+
+long locate(unsigned long pages, void** addresses, int* nodes) {
+    if (counted_and_refused(Call::kLocate)) return -1;
+    const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    for (unsigned long i = 0; i < pages; ++i) {
+        unsigned char present = 0;
+        if (os::kKernelCalls.resident(addresses[i], page_bytes, &present) != 0) {
+            nodes[i] = -EFAULT;
+        } else if ((present & 1) == 0) {
+            nodes[i] = -ENOENT;
+        } else {
+            nodes[i] = node_of_page(reinterpret_cast<std::uintptr_t>(addresses[i]), page_bytes);
+        }
+    }
+    return 0;
+}
+
+int node_of_cpu() { return node_of_thread; }
+
+constexpr os::SystemCalls kTable = {map, unmap, protect, advise, resident, bind, locate, node_of_cpu};
+
+}  // namespace
+
+FakeSystemCalls::FakeSystemCalls() {
+    allow_all();
+    {
+        const std::lock_guard lock(state().mutex);
+        state().binds.clear();
+    }
+    for (auto& count : state().counts) count = 0;
+    for (auto& count : state().refused) count = 0;
+    node_of_thread = 0;
+    os::replace_system_calls(&kTable);
+}
+
+FakeSystemCalls::~FakeSystemCalls() { os::replace_system_calls(nullptr); }
+
+void FakeSystemCalls::run_on(int node) noexcept { node_of_thread = node; }
+
+void FakeSystemCalls::refuse(Call call, int error, std::uint64_t first, std::uint64_t times) {
+    const std::lock_guard lock(state().mutex);
+    state().refusals[at(call)] = {error, first, times, 0};
+}
+
+void FakeSystemCalls::refuse_maps_above(std::size_t bytes) {
+    const std::lock_guard lock(state().mutex);
+    state().largest_map = bytes;
+}
+
+void FakeSystemCalls::refuse_advice(int advice, int error) {
+    const std::lock_guard lock(state().mutex);
+    state().refused_advice = advice;
+    state().refused_advice_error = error;
+}
+
+void FakeSystemCalls::allow_all() {
+    const std::lock_guard lock(state().mutex);
+    state().refusals = {};
+    state().largest_map.reset();
+    state().refused_advice = -1;
+    state().full_node = -1;
+}
+
+void FakeSystemCalls::fill_node(int node, int instead) {
+    const std::lock_guard lock(state().mutex);
+    state().full_node = node;
+    state().instead_of_full = instead;
+}
+
+std::uint64_t FakeSystemCalls::count(Call call) noexcept { return state().counts[at(call)].load(); }
+std::uint64_t FakeSystemCalls::refused(Call call) noexcept { return state().refused[at(call)].load(); }
+
+std::vector<BoundRange> FakeSystemCalls::binds() {
+    const std::lock_guard lock(state().mutex);
+    return state().binds;
+}
+
+}  // namespace numapool::fakes

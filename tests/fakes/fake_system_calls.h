@@ -1,0 +1,57 @@
+// Owns: a table of system calls that forwards to the kernel, plays a machine with several nodes, refuses calls
+// on demand and counts them. Must not know: what the code under test is for.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace numapool::fakes {
+
+enum class Call { kMap, kUnmap, kProtect, kAdvise, kResident, kBind, kLocate };
+inline constexpr std::size_t kCalls = 7;
+
+/// One successful bind as the code under test asked for it.
+struct BoundRange {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    int mode = 0;
+    std::vector<int> nodes;
+};
+
+/// In place while it lives; one at a time, and made before threads that use a pool start.
+///
+/// Binds are recorded and never reach the kernel. A page that is resident lies where the record says: on the
+/// preferred node, dealt over interleaved ones, or, without a record, on node 0. Thread safety: any thread,
+/// but for the constructor and destructor.
+class FakeSystemCalls {
+public:
+    FakeSystemCalls();
+    FakeSystemCalls(const FakeSystemCalls&) = delete;
+    FakeSystemCalls& operator=(const FakeSystemCalls&) = delete;
+    ~FakeSystemCalls();
+
+    /// The node that the calling thread runs on from now on; 0 at first.
+    static void run_on(int node) noexcept;
+
+    /// Refuses `call` with `error`: the `first`-th one from now (1 is the next) and `times` in all.
+    static void refuse(Call call, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
+    /// Refuses maps of more than `bytes`, as RLIMIT_AS does, with ENOMEM.
+    static void refuse_maps_above(std::size_t bytes);
+    /// Refuses advice of one kind with `error`.
+    static void refuse_advice(int advice, int error);
+    /// Lets every call through again.
+    static void allow_all();
+    /// Pages of this node are told to lie on node `instead`, as if the node were full; -1 for none.
+    static void fill_node(int node, int instead);
+
+    /// Calls made since the fake was put in place, refused ones too.
+    static std::uint64_t count(Call call) noexcept;
+    static std::uint64_t refused(Call call) noexcept;
+    static std::vector<BoundRange> binds();
+
+    static constexpr std::uint64_t kForever = ~std::uint64_t{0};
+};
+
+}  // namespace numapool::fakes
