@@ -8,6 +8,7 @@
 
 #include "array_request.h"
 #include "block_owner.h"
+#include "pool_docstrings.h"
 #include "python_errors.h"
 
 namespace numapool_python {
@@ -337,127 +338,6 @@ PyObject* pool_name(PyObject* self, void*) {
     PoolState* state = state_of(self);
     return state == nullptr ? nullptr : PyUnicode_FromString(state->pool().options().name.c_str());
 }
-
-const char kGetBufferDoc[] =
-    R"(get_buffer($self, shape, dtype='float64', numa_node=None, *, order='C', alignment=64, zeroed=False, bind=None)
---
-
-Hand out an array from the pool's memory.
-
-Parameters
-----------
-shape : int or sequence of int
-    The array's shape; ``()`` gives a 0-d array.
-dtype : data-type, optional
-    Any dtype of plain bytes; dtypes that hold Python objects are refused.
-numa_node : int, None or Interleave, optional
-    The node that the pages shall lie on; None: the node that the calling thread runs on.
-order : {'C', 'F'}, optional
-    Row-major or column-major.
-alignment : int, optional
-    Bytes, a power of two up to 2**30; less than 64 is raised to 64.
-zeroed : bool, optional
-    True: every byte is zero. False: contents are undefined.
-bind : {'none', 'advisory', 'strict'}, optional
-    Overrides the pool's bind mode for this array.
-
-Returns
--------
-numpy.ndarray
-    A writable array. Give it back with `return_buffer`; dropped without that, it goes back by itself.
-
-Raises
-------
-PoolValueError
-    A negative or overflowing shape, an unknown node, order, alignment or bind mode. Also a ValueError.
-PoolTypeError
-    A dtype that holds Python objects, or an argument of the wrong kind. Also a TypeError.
-PoolMemoryError
-    The pool's limit or the system's memory is exhausted. Also a MemoryError.
-PlacementError
-    Strict binding, and a page is not on its node. Also an OSError.
-PoolClosedError
-    The pool is closed. Also a RuntimeError.
-
-Notes
------
-Any thread may call this. An array that was returned is handed out again only when nothing refers to it any more.)";
-
-const char kReturnBufferDoc[] = R"(return_buffer($self, array, /)
---
-
-Give an array back to the pool.
-
-The array becomes read-only. Its memory keeps its contents, and is not handed out again, for as long as anything (a
-name, a view, a memoryview, a tensor) refers to it.
-
-Parameters
-----------
-array : numpy.ndarray or memoryview
-    What `get_buffer` gave, or any view, slice, reshape or transpose of it.
-
-Raises
-------
-PoolValueError
-    The array was returned before, belongs to another pool or to none; nothing changes then. Also a ValueError.
-PoolTypeError
-    Not an array. Also a TypeError.
-
-Notes
------
-Any thread may call this; of two that return the same array one succeeds.)";
-
-const char kInitializeDoc[] = R"(initialize($self, reserve_bytes=0)
---
-
-Reserve the pool's address ranges now. Optional; calling it again only adds what is missing.
-
-Parameters
-----------
-reserve_bytes : int, optional
-    If above 0, commit and populate idle memory until every node has that many bytes.
-
-Raises
-------
-PoolMemoryError
-    The memory could not be had.
-PoolClosedError
-    The pool is closed.)";
-
-const char kTrimDoc[] = R"(trim($self, keep_bytes=0)
---
-
-Give idle memory back to the system, the longest idle first.
-
-Parameters
-----------
-keep_bytes : int, optional
-    How many idle bytes to keep.
-
-Returns
--------
-int
-    Bytes given back.)";
-
-const char kStatisticsDoc[] = R"(get_statistics($self)
---
-
-Return the pool's figures.
-
-Returns
--------
-dict
-    See `numapool.Statistics` for every key. Byte counts are exact integers; keys ending in ``_mb`` are MiB (2**20).)";
-
-const char kCloseDoc[] = R"(close($self)
---
-
-Refuse further requests and give idle memory back. Arrays that are out stay valid. Calling it again does nothing.)";
-
-const char kResidentDoc[] = R"(resident_bytes($self)
---
-
-Return how many bytes of the pool are in physical memory now, asked of the kernel page by page.)";
 
 template <class Function>
 PyCFunction method(Function function) {

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 # A command's module has main(arguments) -> exit status, and is imported only when it is called.
 COMMANDS = {
-    "demo": ("numapool.demo.command", "one job on real photographs, with NumPy's allocation and with the pool"),
+    "demo": (
+        "numapool.demo.command",
+        "one job on real photographs, with NumPy's allocation and with the pool",
+    ),
 }
 
 

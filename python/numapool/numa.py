@@ -50,8 +50,8 @@ class NUMAOptimizer:
 
         Notes
         -----
-        Only the calling thread is bound, to those of the node's CPUs that the process was allowed when the first pool was
-        made.
+        Only the calling thread is bound, to those of the node's CPUs that the process was allowed when the first
+        pool was made.
         """
         self.pool._bind_thread_to_node(node)
 
@@ -70,7 +70,13 @@ class NUMAOptimizer:
 
 def _unused() -> NodeStatistics:
     tier = TierStatistics(
-        allocations=0, live_buffers=0, live_bytes=0, pending_buffers=0, pending_bytes=0, idle_buffers=0, idle_bytes=0
+        allocations=0,
+        live_buffers=0,
+        live_bytes=0,
+        pending_buffers=0,
+        pending_bytes=0,
+        idle_buffers=0,
+        idle_bytes=0,
     )
     return NodeStatistics(
         allocations=0,

@@ -55,8 +55,8 @@ def where(array: Any) -> PageMap:
     Returns
     -------
     PageMap
-        ``pages_on`` (dict of node to pages), ``absent`` and ``unknown``; its repr is short. Pages without memory behind
-        them are absent, those that the kernel would not tell about are unknown: nothing is guessed.
+        ``pages_on`` (dict of node to pages), ``absent`` and ``unknown``; its repr is short. Pages without memory
+        behind them are absent, those that the kernel would not tell about are unknown: nothing is guessed.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def where(array: Any) -> PageMap:
     if viewed.nbytes == 0:
         return _core.where(0, 0)
     first = last = viewed.__array_interface__["data"][0]
-    for extent, stride in zip(viewed.shape, viewed.strides):
+    for extent, stride in zip(viewed.shape, viewed.strides, strict=True):
         if stride < 0:
             first += (extent - 1) * stride
         else:
@@ -89,5 +89,7 @@ def _as_array(array: Any) -> np.ndarray[Any, Any]:
             return np.from_dlpack(array)
         return np.frombuffer(array, dtype=np.uint8)
     except (TypeError, ValueError, BufferError, RuntimeError) as error:
-        message = f"{type(array).__name__} gives no access to its memory ({error}); an array, tensor or buffer is needed"
-        raise PoolTypeError(message) from error
+        kind = type(array).__name__
+        raise PoolTypeError(
+            f"{kind} gives no access to its memory ({error}); an array, tensor or buffer is needed"
+        ) from error

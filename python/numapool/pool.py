@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ._core import PoolBase
+from ._core import PageMap, PoolBase
 from .errors import PoolValueError
-from .placement import Interleave, PageMap, where
+from .placement import Interleave, where
 
 #: Options of `MemoryPool.for_workload`.
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -30,8 +30,8 @@ class MemoryPool(PoolBase):
     Parameters
     ----------
     max_buffers : int, optional
-        How many idle buffers each tier (small < 1 KiB, medium to 1 MiB, large) keeps ready on each node. Arrays that are
-        out are not limited. Large buffers beyond it give their pages back to the system.
+        How many idle buffers each tier (small < 1 KiB, medium to 1 MiB, large) keeps ready on each node. Arrays that
+        are out are not limited. Large buffers beyond it give their pages back to the system.
     numa_aware : bool, optional
         False: one arena for all nodes, `numa_node` is accepted and ignored.
     enable_monitoring : bool, optional
@@ -116,7 +116,9 @@ class MemoryPool(PoolBase):
             An unknown kind.
         """
         if workload not in _PRESETS:
-            raise PoolValueError(f"workload is {workload!r}; one of {', '.join(map(repr, _PRESETS))} is needed")
+            raise PoolValueError(
+                f"workload is {workload!r}; one of {', '.join(map(repr, _PRESETS))} is needed"
+            )
         return cls(**_PRESETS[workload])
 
     @contextmanager

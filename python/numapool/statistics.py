@@ -31,10 +31,10 @@ class NodeStatistics(TypedDict):
     live_bytes: int
     pending_bytes: int
     idle_bytes: int
-    #: Arrays *requested* from a CPU of this node, and their share of `allocations`. Where pages lie is `verified_ratio`.
+    #: Arrays *requested* from a CPU of this node, and their share. Where pages lie is `verified_ratio`.
     local_allocations: int
     local_access_ratio: float
-    #: Pages that strict requests looked up, those found on this node, and their share (0.0 when none was looked up).
+    #: Pages that strict requests looked up, those found on this node, and their share (0.0 when none was).
     pages_looked_up: int
     pages_verified: int
     verified_ratio: float
@@ -74,7 +74,7 @@ class Statistics(TypedDict):
     allocation_efficiency: float
     #: bytes_reused / bytes_handed_out.
     buffer_reuse_ratio: float
-    #: Committed bytes (handed out or prefaulted, and not given back since, in slices of 64 KiB) = live + pending + idle.
+    #: Committed bytes (handed out or prefaulted, not given back since, in slices of 64 KiB) = live + pending + idle.
     memory_usage_bytes: int
     memory_usage_mb: float
     #: Its highest value so far.

@@ -57,7 +57,7 @@ void enter(const AddressRange& range, AddressRange* value) noexcept {
 constinit std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits - kStepBits)] = {};
 
 AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& arena) noexcept {
-    least = base::align_up(least, kStepBytes);
+    least = base::align_up(std::max<std::size_t>(least, 1), kStepBytes);
     for (std::size_t bytes = std::max(base::align_up(wanted, kStepBytes), least);;
          bytes = std::max(base::align_up(bytes / 2, kStepBytes), least)) {
         AddressRange* range = make_records(bytes / base::kSliceBytes);

@@ -69,4 +69,13 @@ inline AddressRange* find_range(std::uintptr_t address) noexcept {
     return owner_table[address >> kStepBits].load(std::memory_order_acquire);
 }
 
+/// Notes the state of the large block that starts at `address`; returns its bytes.
+inline std::size_t mark_block(std::uintptr_t address, BlockState state) noexcept {
+    AddressRange& range = *find_range(address);
+    const std::size_t slice = range.index_of(address);
+    const std::size_t slices = range.entry(slice).slices();
+    range.set_entry(slice, SliceEntry::block(slices, state));
+    return slices * base::kSliceBytes;
+}
+
 }  // namespace numapool::arena

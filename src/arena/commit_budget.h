@@ -18,18 +18,21 @@ public:
     std::size_t committed() const noexcept { return committed_.load(std::memory_order_relaxed); }
     std::size_t peak() const noexcept { return peak_.load(std::memory_order_relaxed); }
 
-    /// Whether `bytes` more fit the limit; if so they are counted.
+    /// Whether `bytes` more fit the limit; if so they are counted. Once they are had, confirm().
     // Relaxed: the number guards no other memory.
     bool charge(std::size_t bytes) noexcept {
         std::size_t before = committed_.load(std::memory_order_relaxed);
         do {
             if (bytes > limit_ || before > limit_ - bytes) return false;
         } while (!committed_.compare_exchange_weak(before, before + bytes, std::memory_order_relaxed));
-        std::size_t highest = peak_.load(std::memory_order_relaxed);
-        while (highest < before + bytes &&
-               !peak_.compare_exchange_weak(highest, before + bytes, std::memory_order_relaxed)) {
-        }
         return true;
+    }
+    /// Says that what was charged came to be: only that counts for the peak.
+    void confirm() noexcept {
+        const std::size_t now = committed();
+        std::size_t highest = peak_.load(std::memory_order_relaxed);
+        while (highest < now && !peak_.compare_exchange_weak(highest, now, std::memory_order_relaxed)) {
+        }
     }
     void uncharge(std::size_t bytes) noexcept { committed_.fetch_sub(bytes, std::memory_order_relaxed); }
 

@@ -29,10 +29,15 @@ public:
         std::size_t lapsed = lapse(limit - 1);
         if (count_ == capacity_) lapsed += lapse(capacity_ - 1);
         ring_[(oldest_ + count_++) % capacity_] = bytes;
+        bytes_ += bytes;
         return lapsed;
     }
     void consume_newest() noexcept {
-        if (count_ != 0) --count_;
+        if (count_ != 0) bytes_ -= ring_[(oldest_ + --count_) % capacity_];
+    }
+    /// Drops the oldest until no more than `bytes` are stood for: what was given back is no idle buffer.
+    void shrink(std::size_t bytes) noexcept {
+        while (bytes_ > bytes) drop_oldest();
     }
     std::size_t count() const noexcept { return count_; }
 
@@ -43,18 +48,21 @@ private:
     }
     /// Drops the oldest until `keep` are left; returns their bytes.
     std::size_t lapse(std::size_t keep) noexcept {
-        std::size_t bytes = 0;
-        for (; count_ > keep; --count_) {
-            bytes += ring_[oldest_];
-            oldest_ = (oldest_ + 1) % capacity_;
-        }
-        return bytes;
+        const std::size_t before = bytes_;
+        while (count_ > keep) drop_oldest();
+        return before - bytes_;
+    }
+    void drop_oldest() noexcept {
+        bytes_ -= ring_[oldest_];
+        oldest_ = (oldest_ + 1) % capacity_;
+        --count_;
     }
 
     std::size_t* ring_ = nullptr;
     std::size_t capacity_ = 0;
     std::size_t oldest_ = 0;
     std::size_t count_ = 0;
+    std::size_t bytes_ = 0;  ///< of all credits held
 };
 
 }  // namespace numapool::arena

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "arena/idle_age.h"
 #include "arena/node_arena.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -51,7 +52,7 @@ void NodeArena::set_aside(Run run) noexcept {
 
 std::size_t NodeArena::select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept {
     std::size_t count = 0;
-    std::size_t slices = (bytes + kSliceBytes - 1) / kSliceBytes;
+    std::size_t slices = bytes / kSliceBytes + (bytes % kSliceBytes != 0);
     while (count < kSegments && slices != 0) {
         std::optional<Run> run = oldest_granules(slices);
         for (const RunKind kind : {RunKind::kIdle, RunKind::kPrefaulted}) {
@@ -79,7 +80,7 @@ std::size_t NodeArena::select_decayed(std::uint32_t now_ms, std::uint32_t tick_m
             const auto [first, last] = whole_granules(*run);
             std::uint32_t age = ~std::uint32_t{0};
             for (std::size_t g = first; g < last; ++g)
-                age = std::min(age, now_ms - run->range->idle_since[g]);
+                age = std::min(age, idle_age(run->range->idle_since[g], now_ms));
             const std::size_t granules = last - first;
             const std::size_t left = age >= decay_ms ? 0 : decay_ms - age;
             const std::size_t go =
@@ -105,6 +106,7 @@ std::size_t NodeArena::give_back(const Segments& segments, std::size_t count, Ev
         busy.kind = RunKind::kBusy;
         heap_.change_kind(busy, gone ? RunKind::kVacant : segment.kind);
         if (gone) given += segment.bytes();
+        credits_.shrink(heap_.free_bytes(RunKind::kIdle));
     }
     if (given != 0) {
         uncommit(given);
@@ -190,6 +192,7 @@ base::Result<bool> NodeArena::prefault(std::size_t bytes) noexcept {
         heap_.put(run);
         return base::Failure{ErrorCode::kOutOfMemory, error, run.bytes(), 0};
     }
+    settings_.budget->confirm();
     put_idle(run, RunKind::kPrefaulted);
     return true;
 }

@@ -125,13 +125,18 @@ base::Result<Run> NodeArena::take_vacant(std::size_t slices, std::size_t align) 
     return *run;
 }
 
+void NodeArena::commit(std::size_t bytes) noexcept {
+    committed_.fetch_add(bytes, std::memory_order_relaxed);
+    settings_.budget->confirm();
+}
+
 Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment) noexcept {
     const std::lock_guard lock(mutex_);
     const auto run = heap_.take(RunKind::kIdle, slices_for(bytes), align_slices(alignment), slack_for(bytes));
     if (!run) return {};
     credits_.consume_newest();
     run->range->set_entry(run->first, SliceEntry::block(run->slices, BlockState::kLive));
-    return {run->address(), run->bytes(), true, false};
+    return {run->address(), run->bytes(), true, false, true};
 }
 
 base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t alignment) noexcept {
@@ -151,10 +156,10 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
             return taken.failure();
         }
         run = *taken;
-        committed_.fetch_add(wanted, std::memory_order_relaxed);
+        commit(wanted);
     }
     run->range->set_entry(run->first, SliceEntry::block(run->slices, BlockState::kLive));
-    return Extent{run->address(), run->bytes(), false, !prefaulted};
+    return Extent{run->address(), run->bytes(), false, !prefaulted, true};
 }
 
 void NodeArena::put_idle(Run run, RunKind kind) noexcept {
@@ -193,13 +198,14 @@ base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, Addre
         slab_bytes_[static_cast<std::size_t>(base::tier_of(shape.block_bytes))].fetch_add(
             run->bytes(), std::memory_order_relaxed);
     }
-    return Extent{run->address(), run->bytes(), kind != RunKind::kVacant, kind == RunKind::kVacant};
+    const bool committed = kind != RunKind::kVacant;
+    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle, !committed, committed};
 }
 
 bool NodeArena::charge_slab(Tier tier, std::size_t slices) noexcept {
     const std::size_t bytes = slices * kSliceBytes;
     if (!settings_.budget->charge(bytes)) return false;
-    committed_.fetch_add(bytes, std::memory_order_relaxed);
+    commit(bytes);
     slab_bytes_[static_cast<std::size_t>(tier)].fetch_add(bytes, std::memory_order_relaxed);
     return true;
 }

@@ -44,8 +44,9 @@ struct ArenaSettings {
 struct Extent {
     std::uintptr_t address = 0;  ///< 0: none
     std::size_t bytes = 0;
-    bool reused = false;  ///< an earlier buffer returned all of it
-    bool zero = false;    ///< known to read zero
+    bool reused = false;     ///< an earlier buffer returned all of it
+    bool zero = false;       ///< known to read zero
+    bool committed = false;  ///< counted as committed
 };
 
 /// Which idle memory to give back first, and which not at all.
@@ -86,7 +87,7 @@ public:
     /// then. Returns whether there may be more to do later.
     bool decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms) noexcept;
 
-    /// Memory for one slab, its slices committed and counted only if `extent.reused`; see SlabBin.
+    /// Memory for one slab, its slices committed and counted only if `extent.committed`; see SlabBin.
     base::Result<Extent> take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept;
     /// Counts `slices` more slices of a slab as committed. False: the limit.
     bool charge_slab(Tier tier, std::size_t slices) noexcept;
@@ -140,6 +141,7 @@ private:
 
     // The caller does not hold mutex_.
     std::size_t give_back(const Segments& segments, std::size_t count, EvictionCause cause) noexcept;
+    void commit(std::size_t bytes) noexcept;  ///< counts what the budget was charged with
     void uncommit(std::size_t bytes) noexcept;
 
     const ArenaSettings settings_;

@@ -81,13 +81,15 @@ void PageHeap::unlink(const Run& run) noexcept {
 
 std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t align,
                                   std::size_t slack) noexcept {
-    const std::size_t needed = slices + align - 1;
+    const auto fits = [&](const Run& run) {
+        return base::align_up(run.first, align) + slices <= run.first + run.slices;
+    };
     std::optional<Run> best;
-    for (auto bin = next_occupied(kind, bin_of(needed)); bin && !best; bin = next_occupied(kind, *bin + 1)) {
+    for (auto bin = next_occupied(kind, bin_of(slices)); bin && !best; bin = next_occupied(kind, *bin + 1)) {
         for (std::uintptr_t at = bins(kind).head[*bin]; at != 0;) {
             const Run run = run_at(at);
-            if (run.slices >= needed && (!best || run.slices < best->slices)) best = run;
-            if (run.slices == needed) break;
+            if (fits(run) && (!best || run.slices < best->slices)) best = run;
+            if (best && best->slices == slices) break;
             at = run.range->links[run.first].next;
         }
     }

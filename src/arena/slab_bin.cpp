@@ -5,6 +5,7 @@
 #include <bit>
 #include <new>
 
+#include "arena/idle_age.h"
 #include "arena/node_arena.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -109,16 +110,17 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     slab->shape = shape;
     slab->size_class = size_class;
     slab->range = range;
+    slab->idle_since = static_cast<std::uint32_t>(os::coarse_milliseconds());
     slab->returned = reinterpret_cast<std::uint64_t*>(slab + 1);
     slab->states = reinterpret_cast<std::atomic<std::uint8_t>*>(slab->returned + bitmap_words(shape));
     for (std::uint32_t i = 0; i < shape.blocks; ++i) new (&slab->states[i]) std::atomic<std::uint8_t>(0);
     for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
     slab->recycled = memory->reused;
     slab->fresh_is_zero = memory->zero;
+    if (memory->committed) slab->charged = shape.slices;
     if (memory->reused) {
         for (std::uint32_t i = 0; i < shape.blocks; ++i) slab->returned[i / 64] |= std::uint64_t{1} << i % 64;
         slab->fresh = shape.blocks;
-        slab->charged = shape.slices;
         returned_ += shape.blocks;
     }
     ++empty_;
@@ -163,7 +165,7 @@ bool SlabBin::retire_empty(NodeArena& arena, std::uint32_t now_ms, std::uint32_t
     if (empty_ == 0) return false;
     for (Slab* slab = slabs_; slab != nullptr;) {
         Slab* next = slab->next;
-        if (slab->used == 0 && now_ms - slab->idle_since >= age_ms) retire(arena, slab);
+        if (slab->used == 0 && idle_age(slab->idle_since, now_ms) >= age_ms) retire(arena, slab);
         slab = next;
     }
     return empty_ != 0;

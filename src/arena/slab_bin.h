@@ -39,6 +39,18 @@ struct Slab {
     }
 };
 
+/// The state of the slab's block that starts at `address`; nullptr if none does.
+inline std::atomic<std::uint8_t>* state_at(const Slab& slab, std::uintptr_t address) noexcept {
+    const std::size_t offset = address - slab.base;
+    const std::uint32_t index = base::block_index(slab.shape, offset);
+    if (index >= slab.shape.blocks || std::size_t{index} * slab.shape.block_bytes != offset) return nullptr;
+    return &slab.states[index];
+}
+
+inline bool is_live(const std::atomic<std::uint8_t>& state) noexcept {
+    return state.load(std::memory_order_relaxed) == static_cast<std::uint8_t>(BlockState::kLive);
+}
+
 /// A block and where its state is noted.
 struct Block {
     std::uintptr_t address = 0;

@@ -19,7 +19,7 @@ public:
     /// none.
     std::uintptr_t take(std::size_t bytes, std::size_t alignment) noexcept {
         for (Slot& slot : slots_) {
-            if (slot.bytes - bytes > bytes / 8) continue;  // wraps for smaller blocks
+            if (slot.bytes < bytes || slot.bytes - bytes > bytes / 8) continue;
             const std::uintptr_t seen = slot.block.load(std::memory_order_relaxed);
             if (seen == 0 || (seen & (alignment - 1)) != 0) continue;
             // Acquire pairs with the release in put; a thief may have been faster.

@@ -40,7 +40,7 @@ void end_thread(void* table) noexcept {
             // A cache of a pool that is gone may serve another by now: then it is in use by another thread's
             // table.
             if (cache == nullptr || cache->pool_id.load(std::memory_order_relaxed) == 0) continue;
-            if (cache->table == caches) cache->list->give_up(*cache);
+            if (cache->table.load(std::memory_order_relaxed) == caches) cache->list->give_up(*cache);
         }
     }
     thread_caches = nullptr;
@@ -91,6 +91,7 @@ CacheList::~CacheList() {
             entry.store(nullptr, std::memory_order_relaxed);
         }
         cache->pool_id.store(0, std::memory_order_relaxed);
+        cache->table.store(nullptr, std::memory_order_relaxed);
         cache->next = unused_caches;
         unused_caches = cache;
     }
@@ -136,7 +137,7 @@ void CacheList::empty(ThreadCache& cache) noexcept {
 void CacheList::give_up(ThreadCache& cache) noexcept {
     empty(cache);
     const std::lock_guard lock(mutex_);
-    cache.table = nullptr;
+    cache.table.store(nullptr, std::memory_order_relaxed);
     cache.in_use = false;
 }
 
@@ -167,7 +168,7 @@ ThreadCache* find_or_make_cache(CacheList& list) noexcept {
     }
     ThreadCache* cache = list.acquire();
     if (cache == nullptr) return nullptr;
-    cache->table = thread_caches;
+    cache->table.store(thread_caches, std::memory_order_relaxed);
     thread_caches[list.slot()] = cache;
     slots_used = std::max(slots_used, list.slot() + 1);
     return cache;

@@ -23,9 +23,10 @@ inline constexpr std::uint32_t kMaxPools = 8192;  ///< at a time, so that a thre
 struct ThreadCache {
     std::atomic<std::uint64_t> pool_id{0};  ///< 0 while no pool has it
     CacheList* list = nullptr;
-    ThreadCache* next = nullptr;    ///< in the list, or among unused records
-    bool in_use = false;            ///< by a thread; under the list's lock
-    ThreadCache** table = nullptr;  ///< of the thread that has it; nullptr for none
+    ThreadCache* next = nullptr;  ///< in the list, or among unused records
+    bool in_use = false;          ///< by a thread; under the list's lock
+    /// Of the thread that has it; nullptr for none. Others compare it with their own, so relaxed will do.
+    std::atomic<ThreadCache**> table{nullptr};
     std::array<std::atomic<ArenaCache*>, kMaxArenas> arenas{};
 
     /// The cache for `arena`; nullptr if it was not used by this thread yet. Acquire pairs with the release
@@ -95,7 +96,8 @@ inline ThreadCache* find_cache(std::uint32_t slot, std::uint64_t pool_id) noexce
     if (caches == nullptr) return nullptr;
     ThreadCache* cache = caches[slot];
     if (cache == nullptr || cache->pool_id.load(std::memory_order_relaxed) != pool_id) return nullptr;
-    return cache;
+    // A record that this thread had in an earlier pool of the slot may be another thread's in this one.
+    return cache->table.load(std::memory_order_relaxed) == caches ? cache : nullptr;
 }
 
 /// The same, made if need be; nullptr if the thread is past the end of its life or there is no memory.

@@ -28,17 +28,6 @@ std::uint32_t class_for(std::size_t bytes, std::size_t alignment) noexcept {
     return size_class;
 }
 
-void mark_live(std::uintptr_t address) noexcept {
-    arena::AddressRange& range = *arena::find_range(address);
-    const std::size_t slice = range.index_of(address);
-    range.set_entry(slice, arena::SliceEntry::block(range.entry(slice).slices(), arena::BlockState::kLive));
-}
-
-std::size_t block_bytes(std::uintptr_t address) noexcept {
-    const arena::AddressRange& range = *arena::find_range(address);
-    return range.entry(range.index_of(address)).slices() * base::kSliceBytes;
-}
-
 void report_policy_error(int error) noexcept {
     static constinit std::atomic<bool> told{false};
     std::array<char, 200> message{};
@@ -52,6 +41,11 @@ void report_policy_error(int error) noexcept {
 
 }  // namespace
 
+std::uint32_t PoolCore::arena_of_current_node() const noexcept {
+    const auto node = static_cast<std::size_t>(os::current_node());
+    return node < arena_of_cpu_.size() ? static_cast<std::uint32_t>(arena_of_cpu_[node]) : 0;
+}
+
 bool PoolCore::select_arena(const Placement& placement, std::uint32_t& index,
                             base::Failure& failure) noexcept {
     if (!options_.numa_aware) {
@@ -59,10 +53,7 @@ bool PoolCore::select_arena(const Placement& placement, std::uint32_t& index,
         return true;
     }
     if (placement.kind() == Placement::Kind::kCurrentNode) {
-        const auto node = static_cast<std::size_t>(os::current_node());
-        index = single_arena_ || node >= arena_of_cpu_.size()
-                    ? 0U
-                    : static_cast<std::uint32_t>(arena_of_cpu_[node]);
+        index = single_arena_ ? 0 : arena_of_current_node();
         return true;
     }
     if (placement.kind() == Placement::Kind::kNode) {
@@ -92,35 +83,6 @@ std::optional<Placement> PoolCore::resolve(const Placement& placement) noexcept 
     base::Failure failure;
     if (!select_arena(placement, index, failure)) return std::nullopt;
     return arenas_[index].placement;
-}
-
-void* PoolCore::allocate(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
-    // Relaxed: a pool that closes at this moment may serve one more request.
-    if (fast_.load(std::memory_order_relaxed) && request.alignment == kMinAlignment && !request.zeroed &&
-        !request.bind && request.placement.kind() == Placement::Kind::kCurrentNode) {
-        cache::ThreadCache* mine = cache::find_cache(slot_, id_);
-        std::uint32_t index = 0;
-        if (!single_arena_) select_arena(request.placement, index, failure);
-        cache::ArenaCache* cache = mine != nullptr ? mine->find(index) : nullptr;
-        if (cache != nullptr && bytes <= base::kMaxSlabBlockBytes) {
-            cache::Magazine& magazine = cache->magazine(base::size_class(bytes));
-            if (magazine.size() != 0) {
-                magazine.allocations.add(1);
-                if (monitoring_) magazine.requested_bytes.add(bytes);
-                return reinterpret_cast<void*>(magazine.pop().address);
-            }
-        } else if (cache != nullptr) {
-            if (const std::uintptr_t address = cache->large().take(bytes, kMinAlignment); address != 0) {
-                mark_live(address);
-                cache::ThreadFigures& figures = cache->figures;
-                figures.large_allocations.add(1);
-                figures.large_bytes_out.add(block_bytes(address));
-                if (monitoring_) figures.large_requested_bytes.add(bytes);
-                return reinterpret_cast<void*>(address);
-            }
-        }
-    }
-    return allocate_slow(bytes, request, failure);
 }
 
 void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
@@ -194,8 +156,8 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
     if (const std::uintptr_t address = cache.large().take(bytes, alignment); address != 0) {
-        mark_live(address);
-        return {reinterpret_cast<void*>(address), block_bytes(address), base::kSizeClasses, true, false};
+        const std::size_t block_bytes = arena::mark_block(address, arena::BlockState::kLive);
+        return {reinterpret_cast<void*>(address), block_bytes, base::kSizeClasses, true, false};
     }
     arena::NodeArena& arena = cache.arena();
     if (const arena::Extent idle = arena.take_idle_block(bytes, alignment); idle.address != 0)
@@ -215,9 +177,7 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
 }
 
 bool PoolCore::requested_remotely(const Placement& placement, std::uint32_t index) const noexcept {
-    if (single_arena_ || placement.kind() != Placement::Kind::kNode) return false;
-    const auto node = static_cast<std::size_t>(os::current_node());
-    return node >= arena_of_cpu_.size() || static_cast<std::uint32_t>(arena_of_cpu_[node]) != index;
+    return !single_arena_ && placement.kind() == Placement::Kind::kNode && arena_of_current_node() != index;
 }
 
 void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes,

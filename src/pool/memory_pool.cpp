@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "pool/failure_message.h"
+#include "pool/fast_path.h"
 #include "pool/pool_core.h"
 #include "topology/discovery.h"
 
@@ -42,6 +43,14 @@ detail::PoolCore* make_core(const PoolOptions& options) {
     return core;
 }
 
+// Apart, so that the short way in needs no stack frame.
+[[gnu::noinline]] void* allocate_or_throw(detail::PoolCore& core, std::size_t bytes, const Request& request) {
+    base::Failure failure;
+    void* block = core.allocate_slow(bytes, request, failure);
+    if (block == nullptr) detail::throw_failure(core, failure);
+    return block;
+}
+
 }  // namespace
 
 MemoryPool::MemoryPool(const PoolOptions& options) : core_(make_core(options)) {}
@@ -53,11 +62,8 @@ void MemoryPool::initialize(std::size_t reserve_bytes) {
 }
 
 void* MemoryPool::allocate(std::size_t bytes, const Request& request) {
-    base::Failure failure;
-    void* block = core_->allocate(bytes, request, failure);
-    if (block == nullptr) [[unlikely]]
-        detail::throw_failure(*core_, failure);
-    return block;
+    void* block = core_->allocate_fast(bytes, request);
+    return block != nullptr ? block : allocate_or_throw(*core_, bytes, request);
 }
 
 void* MemoryPool::try_allocate(std::size_t bytes, const Request& request, ErrorCode* why) noexcept {
@@ -68,11 +74,7 @@ void* MemoryPool::try_allocate(std::size_t bytes, const Request& request, ErrorC
 }
 
 ErrorCode MemoryPool::try_deallocate(void* block) noexcept {
-    if (block == nullptr) return ErrorCode::kOk;
-    const detail::PoolCore* owner = detail::PoolCore::owner_of(block);
-    if (owner == nullptr) return ErrorCode::kForeignPointer;
-    return owner == core_ ? detail::PoolCore::return_block(block, ReturnedBy::kCaller)
-                          : ErrorCode::kWrongPool;
+    return detail::PoolCore::return_block(block, ReturnedBy::kCaller, core_);
 }
 
 void MemoryPool::deallocate(void* block) {

@@ -19,7 +19,8 @@ PageMap where(const void* address, std::size_t bytes) {
     map.page_bytes = page;
     if (bytes == 0) return map;
     const auto first = reinterpret_cast<std::uintptr_t>(address);
-    if (bytes > std::numeric_limits<std::uintptr_t>::max() - page - first) {
+    constexpr std::uintptr_t kEnd = std::numeric_limits<std::uintptr_t>::max();
+    if (first > kEnd - page || bytes > kEnd - page - first) {
         throw ArgumentError(ErrorCode::kInvalidSize, std::to_string(bytes) + " bytes from address " +
                                                          std::to_string(first) +
                                                          " pass the end of the address space");

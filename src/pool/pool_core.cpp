@@ -45,6 +45,7 @@ PoolCore::~PoolCore() {
 
 bool PoolCore::set_up(const Topology& topology) noexcept {
     fast_.store(!strict_ && !settings_.disabled, std::memory_order_relaxed);
+    fast_return_.store(!options_.zero_on_return, std::memory_order_relaxed);
     arena_of_memory_.fill(-1);
     if (!caches_.make_spare()) return false;
     if (!options_.numa_aware) {
@@ -138,6 +139,7 @@ void PoolCore::release() noexcept {
 
 void PoolCore::close() noexcept {
     fast_.store(false, std::memory_order_relaxed);
+    fast_return_.store(false, std::memory_order_relaxed);
     closed_.store(true, std::memory_order_relaxed);
     trim(0, EvictionCause::kTrim);
 }

@@ -38,13 +38,17 @@ public:
     /// Closes the pool; it is destroyed now, or when its last live block returns.
     void release() noexcept;
 
-    void* allocate(std::size_t bytes, const Request& request, base::Failure& failure) noexcept;
-    /// Returns a block of whichever pool, by its address.
-    static ErrorCode return_block(void* block, ReturnedBy by) noexcept;
-    /// Returns a block of plain allocation to this pool.
-    ErrorCode return_plain_block(void* block, std::size_t bytes) noexcept;
-    /// The pool that `block` belongs to; nullptr if to none.
-    static PoolCore* owner_of(const void* block) noexcept;
+    /// A block that the calling thread has ready; nullptr if there is none or the request is out of the
+    /// ordinary.
+    void* allocate_fast(std::size_t bytes, const Request& request) noexcept;
+    /// A block by whatever it takes; nullptr with the reason in `failure`.
+    void* allocate_slow(std::size_t bytes, const Request& request, base::Failure& failure) noexcept;
+    void* allocate(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
+        void* block = allocate_fast(bytes, request);
+        return block != nullptr ? block : allocate_slow(bytes, request, failure);
+    }
+    /// Returns a block of whichever pool, by its address; if `expected` is given, only of that pool.
+    static ErrorCode return_block(void* block, ReturnedBy by, const PoolCore* expected) noexcept;
 
     base::Result<bool> initialize(std::size_t reserve_bytes) noexcept;
     std::size_t trim(std::size_t keep_bytes, EvictionCause cause) noexcept;
@@ -89,8 +93,8 @@ private:
     bool set_up(const Topology& topology) noexcept;
 
     // Taking: allocate.cpp
+    std::uint32_t arena_of_current_node() const noexcept;
     bool select_arena(const Placement& placement, std::uint32_t& index, base::Failure& failure) noexcept;
-    void* allocate_slow(std::size_t bytes, const Request& request, base::Failure& failure) noexcept;
     Taken take(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                base::Failure& failure) noexcept;
     Taken take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
@@ -102,6 +106,7 @@ private:
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
 
     // Returning: return.cpp
+    static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
     ErrorCode return_slow(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
     void take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept;
     /// `uncounted_bytes` came back but still count as live.
@@ -142,8 +147,9 @@ private:
     const std::uint32_t slot_;
     const bool monitoring_;
     const bool strict_;
-    bool single_arena_ = true;      ///< the current node's memory is always arena 0's
-    std::atomic<bool> fast_{true};  ///< not closed, strict or disabled: the short paths are right
+    bool single_arena_ = true;             ///< the current node's memory is always arena 0's
+    std::atomic<bool> fast_{true};         ///< not closed, strict or disabled: the short paths are right
+    std::atomic<bool> fast_return_{true};  ///< not closed, and nothing is zeroed on its way back
     std::atomic<bool> closed_{false};
     bool released_ = false;  ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;

@@ -11,8 +11,9 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Sequence
+from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if missing:
         return _refuse(f"{', '.join(missing)} missing; pip install 'numapool[demo]' brings all that it needs")
     if not options.output.parent.is_dir() or not os.access(options.output.parent, os.W_OK):
-        return _refuse(f"'{options.output.parent}' is no folder that can be written to; choose another --output")
+        return _refuse(
+            f"'{options.output.parent}' is no folder that can be written to; choose another --output"
+        )
     return _run(options.steps, options.seed, options.output, options.json)
 
 
@@ -43,9 +46,14 @@ def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         "and shows what each costs. Takes less than a minute.",
     )
     parser.add_argument(
-        "--steps", type=_positive, default=STEPS, help="batches that count, after the warm-up (default: %(default)s)"
+        "--steps",
+        type=_positive,
+        default=STEPS,
+        help="batches that count, after the warm-up (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=_natural, default=SEED, help="of crops and sizes (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=_natural, default=SEED, help="of crops and sizes (default: %(default)s)"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -65,7 +73,7 @@ def _run(steps: int, seed: int, output: Path, as_json: bool) -> int:
     from .summary import summarise
 
     talk = Console(stderr=True)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=110)
     if not as_json:
         console.print(report.introduction(), soft_wrap=False)
     with talk.status("training the classifier"):
@@ -73,11 +81,11 @@ def _run(steps: int, seed: int, output: Path, as_json: bool) -> int:
     with talk.status("watching the memory of each side in a process of its own"):
         traces = watch_both(job, seed, steps)
     run = _measure(job, seed, steps, talk)
-    summary = summarise(run, traces)
+    summary = summarise(run, traces, seed)
     picture.draw(output, run, traces, summary)
 
     if as_json:
-        print(json.dumps({**summary.as_json(), "seed": seed, "picture": str(output)}, indent=2))
+        print(json.dumps({**summary.as_json(), "picture": str(output)}, indent=2))
     else:
         console.print(report.results(summary))
         console.print(f"The picture is in {output}", highlight=False, soft_wrap=True)

@@ -46,7 +46,9 @@ class Run:
     right: int = 0  # crops told rightly, of those that count
     statistics_before: dict[str, Any] = field(default_factory=dict)  # the pool's, after the warm-up
     statistics: dict[str, Any] = field(default_factory=dict)
-    placement: dict[str, dict[str, Any]] = field(default_factory=dict)  # by side: where one buffer's pages lie
+    placement: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # by side: where one buffer's pages lie
 
 
 def draw_batches(seed: int, warm_up: int, steps: int, shape: tuple[int, ...]) -> list[Batch]:

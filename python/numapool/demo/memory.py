@@ -69,7 +69,9 @@ def watch(side: str, job: Job, batches: list[Batch]) -> MemoryTrace:
     pool = numapool.MemoryPool(name="demo") if side == "pool" else None
     source: Buffers = PlainBuffers() if pool is None else PooledBuffers(pool)
     buffers = WatchedBuffers(source)
-    job.classifier.predict_proba(np.zeros((64, FEATURES), np.float32))  # what the libraries set up for themselves
+    job.classifier.predict_proba(
+        np.zeros((64, FEATURES), np.float32)
+    )  # what the libraries set up for themselves
     _give_back_free_heap()
     before = resident_bytes()
     step_ends = []

@@ -5,8 +5,10 @@ Owns the wording and the verdicts, which follow the figures whichever side they 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -39,66 +41,77 @@ def results(summary: Summary) -> RenderableType:
     """Make the table and the notes that belong to it."""
     plain, pool = summary.sides["numpy"], summary.sides["pool"]
     table = Table(
-        title=f"{summary.steps} steps, {summary.images} crops, after {summary.warm_up} steps of warm-up that no "
-        "time, fault or hit below counts",
+        title=f"{summary.steps} steps, {summary.images:,} crops; {summary.warm_up} steps of warm-up before them do "
+        "not count",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
     )
     table.add_column("")
     table.add_column("NumPy", justify="right")
     table.add_column("pool", justify="right")
-    table.add_column("", justify="left")
-    table.add_row(
-        "images/s", f"{plain.images_per_second:.0f}", f"{pool.images_per_second:.0f}", _speed_verdict(summary)
-    )
-    table.add_row(
-        "time a step, median", f"{plain.step_ms:.1f} ms", f"{pool.step_ms:.1f} ms", ""
-    )
-    table.add_row(
-        "minor page faults a step", f"{plain.faults:,.1f}", f"{pool.faults:,.1f}", _less(plain.faults, pool.faults)
-    )
-    table.add_row(
+    table.add_column("")
+    for row in _rows(summary, plain, pool):
+        table.add_row(*row)
+    return Group(table, _notes(summary), _outcome(summary))
+
+
+def _rows(summary: Summary, plain: SideSummary, pool: SideSummary) -> Iterator[tuple[str, str, str, str]]:
+    yield "images/s", f"{plain.images_per_second:.0f}", f"{pool.images_per_second:.0f}", _speed_verdict(summary)
+    yield "time a step, median", f"{plain.step_ms:.1f} ms", f"{pool.step_ms:.1f} ms", ""
+    yield (
         "system time a step",
         f"{plain.system_ms:.2f} ms",
         f"{pool.system_ms:.2f} ms",
         _less(plain.system_ms, pool.system_ms),
     )
-    table.add_row(
-        "memory held at the peak [1]",
+    yield (
+        "minor page faults a step",
+        f"{plain.faults:,.1f}",
+        f"{pool.faults:,.1f}",
+        _less(plain.faults, pool.faults),
+    )
+    yield (
+        "memory held at the peak [2]",
         _mib(plain.peak_held_bytes),
         _mib(pool.peak_held_bytes),
         _less(plain.peak_held_bytes, pool.peak_held_bytes),
     )
-    table.add_row(
-        "  over the most in use [2]",
+    yield (
+        "  over the most in use [3]",
         f"{plain.held_over_live:.2f}",
         f"{pool.held_over_live:.2f}",
-        f"in use: {_mib(plain.peak_live_bytes)}",
+        f"most in use: {_mib(plain.peak_live_bytes)}",
     )
-    table.add_row(
-        "memory held between steps [1]",
+    yield (
+        "memory kept between steps [2]",
         _mib(plain.between_steps_bytes),
         _mib(pool.between_steps_bytes),
         _less(plain.between_steps_bytes, pool.between_steps_bytes),
     )
-    table.add_row("served from returned memory", "-", f"{summary.hit_ratio:.2%}", "cache hits of the requests")
-    table.add_row("a buffer's pages lie on [3]", _nodes(plain), _nodes(pool), "")
-    return Group(table, _notes(summary), _outcome(summary))
+    yield "requests served from returned memory", "-", f"{summary.hit_ratio:.2%}", ""
+    yield "pages of a buffer on each node [4]", _nodes(plain), _nodes(pool), ""
 
 
-def _notes(summary: Summary) -> Text:
-    lines = [
-        "[1] growth of resident memory in a process of its own that runs one side alone, from cold; it includes "
-        "what the",
-        "    libraries take for themselves. The pool itself counts "
-        f"{_mib(summary.pool_committed_bytes)} committed, {_mib(summary.pool_peak_bytes)} at its peak.",
-        "    Between steps nothing is in use: the pool keeps its memory for the next step and gives it back when "
-        "idle for long.",
-        "[2] the most bytes of all arrays of a step that exist at once",
-        f"[3] node: pages, as the kernel answers for one array of {LARGEST_BATCH} crops that was just written",
+def _notes(summary: Summary) -> Table:
+    low, high = summary.speedup_interval
+    quarter, three_quarters = summary.speedup_quartiles
+    notes = [
+        "NumPy's time over the pool's on the same batch, median over the steps; the true median is between "
+        f"{low:.2f}x and {high:.2f}x with 95% confidence, half of the steps are between {quarter:.2f}x and "
+        f"{three_quarters:.2f}x.",
+        "Growth of resident memory in a process that runs this side alone, from cold; what the libraries take for "
+        f"themselves is in it. The pool itself counts {_mib(summary.pool_committed_bytes)}, "
+        f"{_mib(summary.pool_peak_bytes)} at its peak. What it keeps between steps serves the next one; it goes "
+        "back to the system when it is idle for about ten seconds.",
+        "The most bytes of arrays that exist at once.",
+        f"As the kernel answers for one array of {LARGEST_BATCH} crops that was just written.",
     ]
+    grid = Table.grid(padding=(0, 1))
+    for number, note in enumerate(notes, 1):
+        grid.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
     if summary.pool_disabled:
-        lines.append("NUMAPOOL_DISABLE is set: the pool handed out plain memory, so there is nothing to compare.")
-    return Text("\n".join(lines), style="dim")
+        grid.add_row("", "NUMAPOOL_DISABLE is set: the pool hands out plain memory, so both sides are the same.")
+    return grid
 
 
 def _outcome(summary: Summary) -> Text:
@@ -112,10 +125,8 @@ def _outcome(summary: Summary) -> Text:
 
 
 def _speed_verdict(summary: Summary) -> str:
-    low, high = summary.speedup_quartiles
-    spread = f"{summary.speedup:.2f}x (quartiles of the steps {low:.2f} to {high:.2f})"
     verdict = {"pool": "the pool is faster", "numpy": "NumPy is faster", "": "no clear difference"}
-    return f"{verdict[summary.faster]}: {spread}"
+    return f"{verdict[summary.faster]}: {summary.speedup:.2f}x [1]"
 
 
 def _less(plain: float, pool: float) -> str:

@@ -5,9 +5,17 @@ Owns every calculation between a measurement and what is shown. Nothing here pri
 
 from __future__ import annotations
 
+import math
+import os
+import platform
 import statistics
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import numapool
 
 from .measure import SIDES
 
@@ -48,28 +56,30 @@ class Summary:
     equal: bool
     sides: dict[str, SideSummary]
     speedup: float  # median over the steps of NumPy's seconds / the pool's seconds
-    speedup_quartiles: tuple[float, float]
+    speedup_quartiles: tuple[float, float]  # of the same ratios
+    speedup_interval: tuple[float, float]  # holds the true median with 95% confidence
     hit_ratio: float  # over the steps that count
     pool_committed_bytes: int  # the pool's own figures, from its process of the memory run
     pool_peak_bytes: int
     pool_disabled: bool
+    seed: int
+    machine: dict[str, Any]
 
     @property
     def faster(self) -> str:
-        """The faster side, or "" if half of the steps do not agree on one."""
-        low, high = self.speedup_quartiles
+        """The faster side, or "" if that cannot be told with 95% confidence."""
+        low, high = self.speedup_interval
         return "pool" if low > 1 else "numpy" if high < 1 else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
         plain = asdict(self)
-        plain["speedup_quartiles"] = list(self.speedup_quartiles)
         for side in SIDES:
             plain["sides"][side]["held_over_live"] = self.sides[side].held_over_live
         return plain
 
 
-def summarise(run: Run, traces: dict[str, MemoryTrace]) -> Summary:
+def summarise(run: Run, traces: dict[str, MemoryTrace], seed: int) -> Summary:
     """Add up what was measured after the warm-up."""
     counted = slice(run.warm_up, None)
     sizes = run.sizes[counted]
@@ -89,10 +99,13 @@ def summarise(run: Run, traces: dict[str, MemoryTrace]) -> Summary:
         sides={side: _summarise_side(side, run, traces[side]) for side in SIDES},
         speedup=statistics.median(ratios),
         speedup_quartiles=_quartiles(ratios),
+        speedup_interval=_median_interval(ratios),
         hit_ratio=(after["cache_hits"] - before["cache_hits"]) / requests if requests else 0.0,
         pool_committed_bytes=pool_figures["memory_usage_bytes"],
         pool_peak_bytes=pool_figures["peak_memory_bytes"],
-        pool_disabled=bool(after.get("disabled", False)),
+        pool_disabled=bool(after["disabled"]),
+        seed=seed,
+        machine=_describe_machine(),
     )
 
 
@@ -114,8 +127,37 @@ def _summarise_side(side: str, run: Run, trace: MemoryTrace) -> SideSummary:
     )
 
 
+def _describe_machine() -> dict[str, Any]:
+    with numapool.MemoryPool() as pool:
+        nodes = numapool.NUMAOptimizer(pool).get_numa_nodes()
+    return {
+        "numapool": numapool.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "kernel": ".".join(platform.release().split("-")[0].split(".")[:2]),
+        "cpus": len(os.sched_getaffinity(0)),
+        "nodes": len(nodes),
+        "huge_pages": _transparent_huge_pages(),
+    }
+
+
+def _transparent_huge_pages() -> str:
+    try:
+        setting = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="ascii")
+    except OSError:
+        return "unavailable"
+    return setting.partition("[")[2].partition("]")[0]
+
+
 def _quartiles(values: list[float]) -> tuple[float, float]:
     if len(values) < 2:
         return values[0], values[0]
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, high
+
+
+def _median_interval(values: list[float]) -> tuple[float, float]:
+    """Return the order statistics between which the median lies with 95% confidence, whatever the distribution."""
+    ordered = sorted(values)
+    skipped = max(0, math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered))))
+    return ordered[skipped], ordered[-1 - skipped]

@@ -12,7 +12,9 @@ TEST(SizeClasses, EverySizeFitsItsClassAndNoSmallerOne) {
         const std::uint32_t index = size_class(bytes);
         ASSERT_LT(index, kSizeClasses) << bytes;
         ASSERT_GE(class_bytes(index), bytes);
-        if (index > 0) ASSERT_LT(class_bytes(index - 1), std::max<std::size_t>(bytes, 1)) << bytes;
+        if (index > 0) {
+            ASSERT_LT(class_bytes(index - 1), bytes);
+        }
     }
     // One byte more is the large tier's: no class may claim to hold it.
     EXPECT_EQ(class_bytes(kSizeClasses - 1), kMaxSlabBlockBytes);
@@ -29,7 +31,9 @@ TEST(SizeClasses, WasteIsAtMostAnEighthAbove512Bytes) {
 TEST(SizeClasses, GrowAndKeepBlocksAligned) {
     for (std::uint32_t index = 0; index < kSizeClasses; ++index) {
         EXPECT_EQ(class_bytes(index) % 64, 0U);
-        if (index > 0) EXPECT_GT(class_bytes(index), class_bytes(index - 1));
+        if (index > 0) {
+            EXPECT_GT(class_bytes(index), class_bytes(index - 1));
+        }
     }
 }
 

@@ -1,0 +1,65 @@
+// Owns: checks of reserving ranges and of finding them by address.
+// Must not know: blocks.
+#include "arena/address_range.h"
+
+#include <cerrno>
+
+#include "arena_fixture.h"
+#include "fakes/fake_system_calls.h"
+
+namespace numapool::arena {
+namespace {
+
+using fakes::Call;
+using fakes::FakeSystemCalls;
+
+class AddressRangeTest : public ArenaFixture {};
+
+TEST_F(AddressRangeTest, IsFoundFromEveryAddressInItAndNoOther) {
+    AddressRange* range = reserve_range(2 * kGiB, kGiB, arena_);
+    ASSERT_NE(range, nullptr);
+    EXPECT_EQ(range->base % kGiB, 0U);
+    EXPECT_EQ(range->slices * base::kSliceBytes, 2 * kGiB);
+    EXPECT_EQ(find_range(range->base), range);
+    EXPECT_EQ(find_range(range->base + kGiB - 1), range);
+    EXPECT_EQ(find_range(range->base + 2 * kGiB - 1), range);
+    EXPECT_NE(find_range(range->base + 2 * kGiB), range);
+    EXPECT_NE(find_range(range->base - 1), range);
+    const int local = 0;
+    EXPECT_EQ(find_range(reinterpret_cast<std::uintptr_t>(&local)), nullptr);
+    EXPECT_EQ(find_range(0), nullptr);
+    EXPECT_EQ(find_range(~std::uintptr_t{0}), nullptr) << "beyond user addresses";
+    const std::uintptr_t base = range->base;
+    release_range(range);
+    EXPECT_EQ(find_range(base), nullptr);
+}
+
+TEST_F(AddressRangeTest, HalvesUntilTheSystemAgrees) {
+    FakeSystemCalls fake;
+    FakeSystemCalls::refuse_maps_above(5 * kGiB);  // 4 GiB and the padding for their alignment just fit
+    AddressRange* range = reserve_range(64 * kGiB, kGiB, arena_);
+    ASSERT_NE(range, nullptr);
+    EXPECT_EQ(range->slices * base::kSliceBytes, 4 * kGiB);
+    release_range(range);
+}
+
+TEST_F(AddressRangeTest, GivesUpAtTheLeast) {
+    FakeSystemCalls fake;
+    FakeSystemCalls::refuse_maps_above(5 * kGiB);
+    EXPECT_EQ(reserve_range(64 * kGiB, 8 * kGiB, arena_), nullptr);
+    FakeSystemCalls::refuse(Call::kMap, ENOMEM);
+    EXPECT_EQ(reserve_range(64 * kGiB, 0, arena_), nullptr) << "and does not try for ever";
+}
+
+TEST_F(AddressRangeTest, RefusedRecordsLoseNothing) {
+    FakeSystemCalls fake;
+    FakeSystemCalls::refuse(Call::kMap, ENOMEM, 2, 1);  // the records come first, then the range
+    AddressRange* range = reserve_range(2 * kGiB, kGiB, arena_);
+    ASSERT_NE(range, nullptr);
+    EXPECT_EQ(range->slices * base::kSliceBytes, kGiB) << "the first try was refused";
+    release_range(range);
+    EXPECT_GE(FakeSystemCalls::count(Call::kUnmap), 3U) << "the records of the refused try went back";
+}
+
+}  // namespace
+}  // namespace numapool::arena

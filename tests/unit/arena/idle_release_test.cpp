@@ -1,0 +1,182 @@
+// Owns: checks of giving idle memory back: which goes first, decay over made-up time, refusals.
+// Must not know: who asks for it.
+#include <sys/mman.h>
+
+#include <cerrno>
+
+#include "arena_fixture.h"
+#include "fakes/fake_system_calls.h"
+#include "os/virtual_memory.h"
+
+namespace numapool::arena {
+namespace {
+
+using fakes::Call;
+using fakes::FakeSystemCalls;
+
+class IdleReleaseTest : public ArenaFixture {
+protected:
+    /// Says when the granules of [address, address + bytes) became idle.
+    static void set_idle_since(const Extent& block, std::uint32_t when) {
+        AddressRange& range = *find_range(block.address);
+        const std::size_t first = range.index_of(block.address) / base::kSlicesPerGranule;
+        for (std::size_t g = 0; g < block.bytes / base::kGranuleBytes; ++g) {
+            range.idle_since[first + g] = when;
+        }
+    }
+    static std::uint32_t idle_since(const Extent& block) {
+        AddressRange& range = *find_range(block.address);
+        return range.idle_since[range.index_of(block.address) / base::kSlicesPerGranule];
+    }
+    static std::uint32_t now() { return static_cast<std::uint32_t>(os::coarse_milliseconds()); }
+    static bool resident(const Extent& block) {
+        return os::resident_bytes(block.address, block.bytes) == block.bytes;
+    }
+    std::size_t release(std::size_t bytes) {
+        return arena_.release_idle(bytes, ReleaseScope::kGranules, EvictionCause::kTrim);
+    }
+};
+
+TEST_F(IdleReleaseTest, TheLongestIdleGoesFirst) {
+    const Extent a = take_new(arena_, 4 * kMiB);
+    const Extent b = take_new(arena_, 4 * kMiB);
+    const Extent c = take_new(arena_, 4 * kMiB);
+    for (const Extent& block : {a, b, c}) put(arena_, block);  // one merged run
+    set_idle_since(a, now() - 2000);
+    set_idle_since(b, now() - 3000);
+    set_idle_since(c, now() - 1000);
+    EXPECT_EQ(release(4 * kMiB), 4 * kMiB);
+    EXPECT_EQ(os::resident_bytes(b.address, b.bytes), 0U);
+    EXPECT_TRUE(resident(a) && resident(c));
+    EXPECT_EQ(release(1), 2 * kMiB) << "in whole granules";
+    EXPECT_FALSE(resident(a));
+    EXPECT_TRUE(resident(c));
+    EXPECT_EQ(arena_.committed_bytes(), 6 * kMiB);
+    EXPECT_EQ(arena_.evicted(EvictionCause::kTrim).bytes, 6 * kMiB);
+    EXPECT_EQ(arena_.evicted(EvictionCause::kTrim).events, 2U);
+}
+
+TEST_F(IdleReleaseTest, AgesAreRightAcrossTheWrapOfTheClock) {
+    const Extent a = take_new(arena_, 2 * kMiB);
+    const Extent b = take_new(arena_, 2 * kMiB);
+    put(arena_, a);
+    put(arena_, b);
+    set_idle_since(a, now() - 1000);
+    set_idle_since(b, now() + 0x80000000U);  // 24 days ago: the number is larger, the age too
+    EXPECT_EQ(release(2 * kMiB), 2 * kMiB);
+    EXPECT_TRUE(resident(a));
+}
+
+TEST_F(IdleReleaseTest, SmallRunsGoOnlyWhenAllMayGo) {
+    const Extent small = take_new(arena_, kMiB + 1);
+    put(arena_, small);
+    EXPECT_EQ(release(kMiB), 0U);
+    EXPECT_EQ(arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim), small.bytes);
+    EXPECT_EQ(arena_.resident_bytes(), 0U);
+}
+
+TEST_F(IdleReleaseTest, LiveBlocksKeepEveryByte) {
+    std::vector<Extent> live;
+    for (int i = 0; i < 6; ++i) {
+        live.push_back(take_new(arena_, 3 * kMiB));
+        put(arena_, take_new(arena_, 3 * kMiB + static_cast<std::size_t>(i) * base::kSliceBytes));
+    }
+    arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim);
+    std::size_t bytes = 0;
+    for (const Extent& block : live) {
+        bytes += block.bytes;
+        for (std::size_t i = 0; i < block.bytes; ++i) {
+            ASSERT_EQ(reinterpret_cast<const unsigned char*>(block.address)[i], 0xAB);
+        }
+    }
+    EXPECT_EQ(arena_.committed_bytes(), bytes);
+}
+
+// F34
+TEST_F(IdleReleaseTest, F34_WhatTheSystemWillNotTakeStaysIdleAndCounted) {
+    FakeSystemCalls fake;
+    const Extent block = take_new(arena_, 8 * kMiB);
+    put(arena_, block);
+    FakeSystemCalls::refuse_advice(MADV_DONTNEED, EINVAL);
+    EXPECT_EQ(release(8 * kMiB), 0U);
+    EXPECT_EQ(arena_.committed_bytes(), 8 * kMiB);
+    EXPECT_EQ(arena_.evicted(EvictionCause::kTrim).events, 0U);
+    FakeSystemCalls::allow_all();
+    const Extent again = arena_.take_idle_block(8 * kMiB, 64);
+    EXPECT_EQ(again.address, block.address) << "the run is whole and usable";
+    EXPECT_FALSE(again.zero);
+}
+
+TEST_F(IdleReleaseTest, DecayIsLinearAndComplete) {
+    constexpr std::uint32_t kDecay = 10000;
+    constexpr std::uint32_t kTick = 500;
+    constexpr std::size_t kGranules = 100;
+    const Extent block = take_new(arena_, kGranules * base::kGranuleBytes);
+    put(arena_, block);
+    const std::uint32_t start = idle_since(block);
+    EXPECT_TRUE(arena_.decay(start, kTick, kDecay)) << "nothing yet, but later";
+    EXPECT_EQ(arena_.committed_bytes(), block.bytes);
+    for (std::uint32_t passed = kTick; passed < kDecay; passed += kTick) {
+        EXPECT_TRUE(arena_.decay(start + passed, kTick, kDecay));
+        const double left = static_cast<double>(arena_.committed_bytes()) / static_cast<double>(block.bytes);
+        EXPECT_NEAR(left, 1.0 - static_cast<double>(passed) / kDecay, 0.06) << passed;
+    }
+    EXPECT_FALSE(arena_.decay(start + kDecay, kTick, kDecay)) << "all gone, nothing to look after";
+    EXPECT_EQ(arena_.committed_bytes(), 0U);
+    EXPECT_EQ(arena_.evicted(EvictionCause::kDecay).bytes, block.bytes);
+}
+
+TEST_F(IdleReleaseTest, DecayTakesPrefaultedMemoryToo) {
+    ASSERT_TRUE(arena_.prefault(20 * kMiB));
+    arena_.decay(now() + 10001, 500, 10000);
+    EXPECT_EQ(arena_.committed_bytes(), 0U);
+}
+
+TEST_F(IdleReleaseTest, WhatBecameIdleAfterTheClockWasReadStays) {
+    const Extent block = take_new(arena_, 8 * kMiB);
+    put(arena_, block);
+    const std::uint32_t since = idle_since(block);
+    arena_.decay(since - 3, 500, 10000);
+    EXPECT_EQ(arena_.committed_bytes(), 8 * kMiB);
+}
+
+TEST_F(IdleReleaseTest, DecayOfZeroIsAtOnce) {
+    const Extent block = take_new(arena_, 8 * kMiB);
+    put(arena_, block);
+    arena_.decay(idle_since(block) + 10, 10, 0);
+    EXPECT_EQ(arena_.committed_bytes(), 0U);
+}
+
+TEST_F(IdleReleaseTest, CreditsBoundIdleBlocksByEvictingTheOldest) {
+    ArenaSettings bounded = settings(budget_);
+    bounded.max_credits = 2;
+    NodeArena arena(bounded);
+    std::vector<Extent> blocks;
+    for (int i = 0; i < 3; ++i) blocks.push_back(take_new(arena, 4 * kMiB));
+    take_new(arena, 2 * kMiB);
+    EXPECT_EQ(put(arena, blocks[0]), 0U);
+    EXPECT_EQ(put(arena, blocks[1]), 0U);
+    set_idle_since(blocks[0], now() - 2000);
+    set_idle_since(blocks[1], now() - 1000);
+    const std::size_t lapsed = put(arena, blocks[2]);
+    EXPECT_EQ(lapsed, 4 * kMiB);
+    arena.release_lapsed(lapsed);
+    EXPECT_EQ(arena.evicted(EvictionCause::kMaxBuffers).bytes, 4 * kMiB);
+    EXPECT_FALSE(resident(blocks[0]));
+    EXPECT_TRUE(resident(blocks[1]) && resident(blocks[2]));
+    EXPECT_EQ(arena.credits(), 2U);
+}
+
+TEST_F(IdleReleaseTest, CreditsGoWithTheMemoryTheyStoodFor) {
+    std::vector<Extent> blocks;
+    for (int i = 0; i < 3; ++i) blocks.push_back(take_new(arena_, 4 * kMiB));
+    for (const Extent& block : blocks) put(arena_, block);
+    EXPECT_EQ(arena_.credits(), 3U);
+    EXPECT_EQ(release(4 * kMiB), 4 * kMiB);
+    EXPECT_EQ(arena_.credits(), 2U);
+    EXPECT_EQ(arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim), 8 * kMiB);
+    EXPECT_EQ(arena_.credits(), 0U) << "no idle memory, no idle buffers";
+}
+
+}  // namespace
+}  // namespace numapool::arena

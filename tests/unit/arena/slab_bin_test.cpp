@@ -1,0 +1,153 @@
+// Owns: checks of slabs: which block is handed out, whether it is new, and when a slab goes back.
+// Must not know: threads' caches.
+#include "arena/slab_bin.h"
+
+#include <set>
+#include <vector>
+
+#include "arena_fixture.h"
+
+namespace numapool::arena {
+namespace {
+
+class SlabBinTest : public ArenaFixture {
+protected:
+    static constexpr std::uint32_t kClass = base::size_class(4096);
+    const base::ClassShape& shape_ = base::kClassShapes[kClass];
+    SlabBin& bin_ = arena_.bin(kClass);
+
+    FreshBlock take() {
+        auto made = bin_.take_new(arena_, kClass);
+        EXPECT_TRUE(made);
+        return made ? *made : FreshBlock{};
+    }
+    std::vector<Block> take(std::size_t count) {
+        std::vector<Block> blocks;
+        for (std::size_t i = 0; i < count; ++i) blocks.push_back(take().block);
+        return blocks;
+    }
+};
+
+TEST_F(SlabBinTest, BlocksAreDistinctAlignedAndZeroAtFirst) {
+    std::set<std::uintptr_t> seen;
+    for (std::size_t i = 0; i < shape_.blocks * 3U; ++i) {
+        const FreshBlock fresh = take();
+        EXPECT_FALSE(fresh.reused);
+        EXPECT_TRUE(fresh.zero);
+        EXPECT_EQ(fresh.block.address % 4096, 0U);
+        EXPECT_TRUE(seen.insert(fresh.block.address).second);
+        EXPECT_TRUE(reads_zero({fresh.block.address, 4096}));
+        std::memset(reinterpret_cast<void*>(fresh.block.address), 1, 4096);
+    }
+}
+
+TEST_F(SlabBinTest, ReturnedBlocksComeFirstAndAreNeverCalledZero) {
+    const auto blocks = take(5);
+    bin_.put(arena_, &blocks[2], 1);
+    const FreshBlock again = take();
+    EXPECT_EQ(again.block.address, blocks[2].address);
+    EXPECT_TRUE(again.reused);
+    EXPECT_FALSE(again.zero);
+}
+
+TEST_F(SlabBinTest, TakesAsManyReturnedOnesAsThereAre) {
+    const auto blocks = take(7);
+    EXPECT_EQ(bin_.take_returned(nullptr, 0), 0U);
+    bin_.put(arena_, blocks.data(), 3);
+    Block got[8];
+    EXPECT_EQ(bin_.take_returned(got, 2), 2U);
+    EXPECT_EQ(bin_.take_returned(got, 8), 1U);
+    EXPECT_EQ(bin_.take_returned(got, 8), 0U);
+}
+
+TEST_F(SlabBinTest, OnlyTouchedSlicesAreCommitted) {
+    const std::uint32_t big = base::size_class(200 << 10);
+    auto first = arena_.bin(big).take_new(arena_, big);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(arena_.committed_bytes(), 4 * base::kSliceBytes) << "200 KiB in slices of 64 KiB";
+    EXPECT_EQ(budget_.committed(), arena_.committed_bytes());
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), arena_.committed_bytes());
+}
+
+TEST_F(SlabBinTest, OneEmptySlabStaysAndMoreGoBack) {
+    auto blocks = take(shape_.blocks * 3U);
+    const std::size_t slab = shape_.slices * base::kSliceBytes;
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 3 * slab);
+    bin_.put(arena_, blocks.data(), blocks.size());
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), slab);
+    EXPECT_EQ(arena_.committed_bytes(), 3 * slab) << "what went back is idle, not gone";
+    EXPECT_FALSE(bin_.retire_empty(arena_, 0, 0));
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 0U);
+    EXPECT_EQ(arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim), 3 * slab);
+    EXPECT_EQ(arena_.committed_bytes(), 0U);
+}
+
+TEST_F(SlabBinTest, MemoryOfAnEmptiedSlabServesOtherSizesAsAHit) {
+    auto blocks = take(shape_.blocks * 2U);
+    bin_.put(arena_, blocks.data(), blocks.size());
+    bin_.retire_empty(arena_, 0, 0);
+    const std::uint32_t other = base::size_class(1024);
+    auto block = arena_.bin(other).take_new(arena_, other);
+    ASSERT_TRUE(block);
+    EXPECT_TRUE(block->reused);
+    EXPECT_FALSE(block->zero);
+    EXPECT_EQ(arena_.committed_bytes(), 2 * shape_.slices * base::kSliceBytes) << "nothing new";
+}
+
+TEST_F(SlabBinTest, MemoryThatNoBufferHeldIsNoHit) {
+    ASSERT_TRUE(arena_.prefault(kMiB));
+    const FreshBlock block = take();
+    EXPECT_FALSE(block.reused) << "prefaulted, but no earlier buffer returned it";
+    EXPECT_FALSE(block.zero) << "only memory that the system just gave is known to be zero";
+    EXPECT_EQ(arena_.committed_bytes(), kMiB);
+}
+
+TEST_F(SlabBinTest, PartlyUsedSlabsKeepTheirAccountsStraight) {
+    const std::uint32_t big = base::size_class(200 << 10);
+    for (int round = 0; round < 3; ++round) {
+        auto block = arena_.bin(big).take_new(arena_, big);
+        ASSERT_TRUE(block);
+        arena_.bin(big).put(arena_, &block->block, 1);
+        arena_.bin(big).retire_empty(arena_, 0, 0);
+        EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 0U);
+        EXPECT_EQ(arena_.committed_bytes(), budget_.committed());
+        EXPECT_EQ(arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim),
+                  4 * base::kSliceBytes);
+        EXPECT_EQ(arena_.committed_bytes(), 0U);
+    }
+}
+
+TEST_F(SlabBinTest, TheLimitIsToldAndNothingIsLost) {
+    CommitBudget tight(2 * base::kSliceBytes);
+    NodeArena arena(settings(tight));
+    const std::uint32_t big = base::size_class(64 << 10);
+    SlabBin& bin = arena.bin(big);
+    auto first = bin.take_new(arena, big);
+    auto second = bin.take_new(arena, big);
+    ASSERT_TRUE(first);
+    ASSERT_TRUE(second);
+    auto third = bin.take_new(arena, big);
+    ASSERT_FALSE(third);
+    EXPECT_EQ(third.failure().code, ErrorCode::kLimitExceeded);
+    EXPECT_EQ(tight.committed(), 2 * base::kSliceBytes);
+    bin.put(arena, &first->block, 1);
+    auto again = bin.take_new(arena, big);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->block.address, first->block.address);
+}
+
+TEST_F(SlabBinTest, EmptySlabsAgeBeforeTheyGo) {
+    auto blocks = take(1);
+    bin_.put(arena_, blocks.data(), 1);
+    const Slab& slab = *find_range(blocks[0].address)
+                            ->entry(find_range(blocks[0].address)->index_of(blocks[0].address))
+                            .slab();
+    const std::uint32_t since = slab.idle_since;
+    EXPECT_TRUE(bin_.retire_empty(arena_, since + 99, 100));
+    EXPECT_TRUE(bin_.retire_empty(arena_, since - 5, 100)) << "a clock read before the block came back";
+    EXPECT_FALSE(bin_.retire_empty(arena_, since + 100, 100));
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 0U);
+}
+
+}  // namespace
+}  // namespace numapool::arena

@@ -1,0 +1,138 @@
+// Owns: checks of one thread's cache for one arena: limits, refilling, spilling, sharing the budget.
+// Must not know: pools, other threads' caches.
+#include "cache/arena_cache.h"
+
+#include <memory>
+#include <vector>
+
+#include "cache_fixture.h"
+
+namespace numapool::cache {
+namespace {
+
+class ArenaCacheTest : public CacheFixture {
+protected:
+    ArenaCacheTest() { cache_->attach(arena_, ready_); }
+
+    arena::Block get(std::uint32_t size_class) {
+        Magazine& magazine = cache_->magazine(size_class);
+        if (magazine.size() != 0) return magazine.pop();
+        auto made = cache_->allocate_past_magazine(size_class);
+        EXPECT_TRUE(made);
+        return made ? made->block : arena::Block{};
+    }
+    void give(std::uint32_t size_class, const arena::Block& block) {
+        Magazine& magazine = cache_->magazine(size_class);
+        if (magazine.size() < magazine.limit) {
+            magazine.push(block);
+        } else {
+            cache_->free_past_magazine(size_class, block);
+        }
+    }
+    void cycle(std::uint32_t size_class, std::size_t count) {
+        std::vector<arena::Block> blocks;
+        for (std::size_t i = 0; i < count; ++i) blocks.push_back(get(size_class));
+        for (const arena::Block& block : blocks) give(size_class, block);
+    }
+    std::uintptr_t get_large(std::size_t bytes) {
+        auto made = arena_.take_new_block(bytes, 64);
+        EXPECT_TRUE(made);
+        return made ? made->address : 0;
+    }
+    void give_large(std::uintptr_t block, std::size_t bytes) {
+        if (!cache_->large().put(block, bytes)) cache_->free_past_slots(block, bytes);
+    }
+
+    const std::unique_ptr<ArenaCache> cache_ = std::make_unique<ArenaCache>();
+};
+
+TEST_F(ArenaCacheTest, AMagazineFillsUpToItsCapacity) {
+    const std::uint32_t small = base::size_class(64);
+    cycle(small, 100);
+    EXPECT_GT(cache_->magazine(small).size(), 0U);
+    EXPECT_LE(cache_->magazine(small).size(), Magazine::kCapacity);
+    EXPECT_EQ(cache_->magazine(small).limit, Magazine::kCapacity);
+    EXPECT_EQ(ready_.granted(Tier::kSmall), Magazine::kCapacity);
+}
+
+TEST_F(ArenaCacheTest, AllMagazinesOfATierStayBelowItsBound) {
+    for (std::uint32_t size_class = 0; size_class < base::size_class(1023); ++size_class) {
+        cycle(size_class, 20);
+        EXPECT_LE(cache_->ready_blocks(Tier::kSmall), 32U);
+        EXPECT_LE(ready_.granted(Tier::kSmall), 32U);
+    }
+    EXPECT_GT(cache_->magazine(base::size_class(1000)).limit, 0U) << "the class in use took over room";
+    EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
+}
+
+TEST_F(ArenaCacheTest, WithoutBudgetBlocksGoBackToTheirSlab) {
+    ready_.reset(0, 0, 0);
+    const std::uint32_t medium = base::size_class(2000);
+    cycle(medium, 20);
+    EXPECT_EQ(cache_->ready_blocks(Tier::kMedium), 0U);
+    auto again = cache_->allocate_past_magazine(medium);
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->reused) << "a block from its slab is a hit too";
+}
+
+TEST_F(ArenaCacheTest, RefillsHalfAMagazineAtOnce) {
+    const std::uint32_t small = base::size_class(64);
+    cycle(small, 100);
+    while (cache_->magazine(small).size() != 0) get(small);
+    get(small);
+    EXPECT_EQ(cache_->magazine(small).size(), Magazine::kCapacity / 2);
+}
+
+TEST_F(ArenaCacheTest, StatesFollowTheBlock) {
+    using arena::BlockState;
+    const std::uint32_t small = base::size_class(64);
+    const auto state = [](const arena::Block& block) {
+        return static_cast<BlockState>(block.state->load());
+    };
+    const arena::Block block = get(small);
+    EXPECT_EQ(state(block), BlockState::kLive);
+    give(small, block);
+    EXPECT_EQ(state(block), BlockState::kCached);
+    cache_->flush_magazines();
+    EXPECT_EQ(state(block), BlockState::kNone);
+    EXPECT_EQ(state(get(small)), BlockState::kLive);
+}
+
+TEST_F(ArenaCacheTest, FlushingGivesBlocksAndBudgetBack) {
+    cycle(base::size_class(64), 50);
+    cycle(base::size_class(4096), 50);
+    cache_->flush_magazines();
+    for (const Tier tier : {Tier::kSmall, Tier::kMedium}) {
+        EXPECT_EQ(cache_->ready_blocks(tier), 0U);
+        EXPECT_EQ(ready_.granted(tier), 0U);
+    }
+    cycle(base::size_class(64), 50);
+    EXPECT_GT(cache_->ready_blocks(Tier::kSmall), 0U) << "and the cache goes on";
+}
+
+TEST_F(ArenaCacheTest, LargeSlotsFillThenEvict) {
+    for (int i = 0; i < 6; ++i) {
+        const std::uintptr_t block = get_large(2 * kMiB);
+        give_large(block, 2 * kMiB);
+    }
+    EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), LargeSlots::kSlots);
+    EXPECT_EQ(arena_.credits(), 2U) << "what the slots let go is kept ready by the arena";
+    EXPECT_EQ(ready_.granted(Tier::kLarge), LargeSlots::kSlots);
+    cache_->close_large();
+    EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
+    EXPECT_EQ(ready_.granted(Tier::kLarge), 0U);
+    EXPECT_EQ(arena_.committed_bytes(), 12 * kMiB);
+    EXPECT_NE(arena_.take_idle_block(12 * kMiB, 64).address, 0U) << "all merged again";
+}
+
+TEST_F(ArenaCacheTest, AnotherThreadMayDrainTheSlots) {
+    for (int i = 0; i < 3; ++i) give_large(get_large(2 * kMiB), 2 * kMiB);
+    EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 1U) << "each took the one before";
+    give_large(get_large(2 * kMiB), 2 * kMiB);
+    in_thread([&] { cache_->drain_large(); });
+    EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
+    EXPECT_EQ(cache_->large().take(2 * kMiB, 64), 0U);
+}
+
+}  // namespace
+}  // namespace numapool::cache

@@ -1,0 +1,90 @@
+// Owns: checks of a thread's large slots: who gets a block, and how well it must fit.
+// Must not know: arenas.
+#include "cache/large_slots.h"
+
+#include <limits>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace numapool::cache {
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
+    LargeSlots slots;
+    EXPECT_FALSE(slots.put(0x10000, kMiB));
+    slots.limit = 2;
+    EXPECT_TRUE(slots.put(0x10000, kMiB));
+    EXPECT_TRUE(slots.put(0x20000, kMiB));
+    EXPECT_FALSE(slots.put(0x30000, kMiB));
+    EXPECT_EQ(slots.filled(), 2U);
+    EXPECT_NE(slots.evict(), 0U);
+    EXPECT_TRUE(slots.put(0x30000, kMiB));
+}
+
+TEST(LargeSlots, AFittingBlockIsAtMostAnEighthTooLarge) {
+    LargeSlots slots;
+    slots.limit = 1;
+    ASSERT_TRUE(slots.put(0x100000, 9 * kMiB));
+    EXPECT_EQ(slots.take(9 * kMiB + 1, 64), 0U);
+    EXPECT_EQ(slots.take(8 * kMiB - 8, 64), 0U);
+    EXPECT_EQ(slots.take(2 * kMiB, 64), 0U);
+    EXPECT_EQ(slots.take(8 * kMiB, 64), 0x100000U);
+    ASSERT_TRUE(slots.put(0x100000, 9 * kMiB));
+    EXPECT_EQ(slots.take(9 * kMiB, 64), 0x100000U);
+}
+
+// F02: the difference of sizes must not wrap round to a small number.
+TEST(LargeSlots, F02_NoBlockFitsASizeNearTheEndOfNumbers) {
+    LargeSlots slots;
+    slots.limit = 1;
+    ASSERT_TRUE(slots.put(0x100000, 2 * kMiB));
+    constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+    for (const std::size_t bytes : {kMost, kMost - 1, kMost / 10 * 9, kMost / 2}) {
+        EXPECT_EQ(slots.take(bytes, 64), 0U) << bytes;
+    }
+}
+
+TEST(LargeSlots, TakesOnlyWhatIsAligned) {
+    LargeSlots slots;
+    slots.limit = 2;
+    ASSERT_TRUE(slots.put(0x110000, kMiB));
+    EXPECT_EQ(slots.take(kMiB, 0x20000), 0U);
+    ASSERT_TRUE(slots.put(0x120000, kMiB));
+    EXPECT_EQ(slots.take(kMiB, 0x20000), 0x120000U);
+}
+
+TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
+    LargeSlots slots;
+    slots.limit = LargeSlots::kSlots;
+    constexpr std::uintptr_t kBlocks = 20000;
+    std::vector<std::atomic<int>> taken(kBlocks + 1);
+    std::atomic<bool> done{false};
+    const auto note = [&](std::uintptr_t block) {
+        if (block != 0) ++taken[block >> 16];
+    };
+    std::vector<std::thread> thieves;
+    for (int t = 0; t < 2; ++t) {
+        thieves.emplace_back([&] {
+            while (!done) {
+                for (std::uint32_t i = 0; i < LargeSlots::kSlots; ++i) note(slots.steal(i));
+            }
+        });
+    }
+    for (std::uintptr_t next = 1; next <= kBlocks;) {
+        if (slots.put(next << 16, kMiB)) ++next;
+        if (next % 3 == 0) note(slots.take(kMiB, 64));
+        if (next % 5 == 0) note(slots.evict());
+    }
+    done = true;
+    for (std::thread& thief : thieves) thief.join();
+    for (std::uint32_t i = 0; i < LargeSlots::kSlots; ++i) note(slots.steal(i));
+    for (std::uintptr_t block = 1; block <= kBlocks; ++block) ASSERT_EQ(taken[block], 1) << block;
+}
+
+}  // namespace
+}  // namespace numapool::cache

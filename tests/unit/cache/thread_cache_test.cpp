@@ -1,0 +1,169 @@
+// Owns: checks of threads' caches: one owner each, handed over when threads end, records reused by later pools.
+// Must not know: requests, options.
+#include "cache/thread_cache.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "cache_fixture.h"
+
+namespace numapool::cache {
+namespace {
+
+/// A thread that does what it is told, one thing after another.
+class Worker {
+public:
+    Worker() : thread_([this] { run(); }) {}
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+    ~Worker() {
+        hand_over(nullptr);
+        thread_.join();
+    }
+    void operator()(const std::function<void()>& work) {
+        hand_over(&work);
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !work_; });
+    }
+
+private:
+    void hand_over(const std::function<void()>* work) {
+        const std::lock_guard lock(mutex_);
+        work_ = work;
+        changed_.notify_all();
+    }
+    void run() {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            changed_.wait(lock, [&] { return work_.has_value(); });
+            if (*work_ == nullptr) return;
+            (**work_)();
+            work_.reset();
+            changed_.notify_all();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::optional<const std::function<void()>*> work_;
+    std::thread thread_;
+};
+
+class ThreadCacheTest : public CacheFixture {
+protected:
+    // Numbers that no pool of this process has.
+    static constexpr std::uint32_t kSlot = kMaxPools - 1;
+    static inline std::uint64_t next_id_ = std::uint64_t{1} << 40;
+    static std::unique_ptr<CacheList> list() { return std::make_unique<CacheList>(next_id_++, kSlot); }
+};
+
+TEST_F(ThreadCacheTest, EachThreadHasItsOwnAndKeepsIt) {
+    const auto caches = list();
+    ThreadCache* mine = find_or_make_cache(*caches);
+    ASSERT_NE(mine, nullptr);
+    EXPECT_EQ(find_or_make_cache(*caches), mine);
+    EXPECT_EQ(find_cache(caches->slot(), caches->pool_id()), mine);
+    in_thread([&] {
+        EXPECT_EQ(find_cache(caches->slot(), caches->pool_id()), nullptr);
+        EXPECT_NE(find_or_make_cache(*caches), mine);
+    });
+    EXPECT_EQ(find_cache(caches->slot(), caches->pool_id() + 1), nullptr) << "another pool's";
+}
+
+// F29
+TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
+    const auto caches = list();
+    const std::uint32_t size_class = base::size_class(4096);
+    ThreadCache* left = nullptr;
+    in_thread([&] {
+        left = find_or_make_cache(*caches);
+        ArenaCache* cache = left->add(0, arena_, ready_);
+        auto block = cache->allocate_past_magazine(size_class);
+        ASSERT_TRUE(block);
+        cache->free_past_magazine(size_class, block->block);
+        cache->magazine(size_class).frees.add(7);
+        auto large = arena_.take_new_block(2 * kMiB, 64);
+        cache->free_past_slots(large->address, 2 * kMiB);
+        EXPECT_EQ(cache->ready_blocks(Tier::kMedium) + cache->ready_blocks(Tier::kLarge), 2U);
+    });
+    EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
+    EXPECT_EQ(ready_.granted(Tier::kLarge), 0U);
+    arena::Block back;
+    EXPECT_EQ(arena_.bin(size_class).take_returned(&back, 1), 1U) << "the block is in its slab again";
+    EXPECT_NE(arena_.take_idle_block(2 * kMiB, 64).address, 0U);
+    in_thread([&] {
+        ThreadCache* next = find_or_make_cache(*caches);
+        EXPECT_EQ(next, left) << "the next thread takes the record over";
+        EXPECT_EQ(next->find(0)->magazine(size_class).frees.get(), 7U) << "with all it counted";
+    });
+}
+
+TEST_F(ThreadCacheTest, ALaterPoolOfTheSameSlotNeverSharesARecordBetweenThreads) {
+    Worker first;
+    Worker second;
+    ThreadCache* of_first = nullptr;
+    ThreadCache* of_second = nullptr;
+    for (int round = 0; round < 4; ++round) {
+        const auto caches = list();
+        // The records of the last round's list are taken over, in another order.
+        Worker& early = round % 2 == 0 ? first : second;
+        Worker& late = round % 2 == 0 ? second : first;
+        early([&] { of_first = find_or_make_cache(*caches); });
+        late([&] { of_second = find_or_make_cache(*caches); });
+        ASSERT_NE(of_first, nullptr);
+        ASSERT_NE(of_first, of_second) << "two threads would use one cache at the same time";
+        early([&] { EXPECT_EQ(find_cache(caches->slot(), caches->pool_id()), of_first); });
+        late([&] { EXPECT_EQ(find_cache(caches->slot(), caches->pool_id()), of_second); });
+    }
+}
+
+TEST_F(ThreadCacheTest, AThreadThatEndsLeavesALaterPoolsRecordAlone) {
+    std::unique_ptr<CacheList> caches = list();
+    auto ending = std::make_unique<Worker>();
+    (*ending)([&] { find_or_make_cache(*caches); });
+    caches.reset();
+    caches = list();
+    Worker using_it;
+    ThreadCache* record = nullptr;
+    using_it([&] { record = find_or_make_cache(*caches); });
+    ending.reset();  // ends with a stale pointer to a record that is now the other thread's
+    EXPECT_TRUE(record->in_use);
+    in_thread([&] { EXPECT_NE(find_or_make_cache(*caches), record); });
+}
+
+pthread_key_t late_key;
+CacheList* late_list = nullptr;
+bool late_found_one = true;
+
+// Destructors of keys run in rounds: asking for another one makes sure that the cache's own has run.
+void use_late(void* round) {
+    if (round == &late_key) {
+        pthread_setspecific(late_key, &late_list);
+    } else {
+        late_found_one = find_or_make_cache(*late_list) != nullptr;
+    }
+}
+
+// F30
+TEST_F(ThreadCacheTest, F30_PastAThreadsEndThereIsNoCacheAndTheSpareServes) {
+    const auto caches = list();
+    ASSERT_TRUE(caches->make_spare());
+    late_list = caches.get();
+    ASSERT_EQ(pthread_key_create(&late_key, use_late), 0);
+    in_thread([&] {
+        find_or_make_cache(*caches);
+        pthread_setspecific(late_key, &late_key);
+    });
+    pthread_key_delete(late_key);
+    EXPECT_FALSE(late_found_one);
+    bool served = false;
+    caches->with_spare([&](ThreadCache& spare) { served = spare.in_use; });
+    EXPECT_TRUE(served);
+}
+
+}  // namespace
+}  // namespace numapool::cache
