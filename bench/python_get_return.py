@@ -14,8 +14,9 @@ import gc
 import itertools
 import json
 import sys
+from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any, Callable
+from typing import Any
 
 import numapool
 import numpy as np

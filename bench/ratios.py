@@ -29,7 +29,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
     """Return the spread of ours / theirs, round by round."""
-    return spread([own / their for own, their in zip(ours, theirs)])
+    return spread([own / their for own, their in zip(ours, theirs, strict=True)])
 
 
 def against_fastest(ours: Sequence[float], peers: Mapping[str, Sequence[float]]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def against_fastest(ours: Sequence[float], peers: Mapping[str, Sequence[float]])
     rounds = [{name: figures[i] for name, figures in peers.items()} for i in range(len(ours))]
     fastest = [min(figures, key=lambda name: figures[name]) for figures in rounds]
     result: dict[str, Any] = dict(
-        spread([own / figures[best] for own, figures, best in zip(ours, rounds, fastest)])
+        spread([own / figures[best] for own, figures, best in zip(ours, rounds, fastest, strict=True)])
     )
     result["fastest"] = {name: fastest.count(name) for name in sorted(set(fastest), key=fastest.count)[::-1]}
     return result

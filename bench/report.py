@@ -111,7 +111,7 @@ def write_plot(results: Results, path: Path) -> None:
     figure, panels = plt.subplots(1, 2, figsize=(13, 6), sharey=True, layout="constrained")
     ran = [name for name, told in results["contestants"].items() if not told["missing"]]
     markers = "osv^D<>pP*X"
-    for panel, touched in zip(panels, (False, True)):
+    for panel, touched in zip(panels, (False, True), strict=True):
         rows = [row for row in results["allocate_return"] if row["touched"] == touched]
         for number, name in enumerate(ran):
             panel.plot(

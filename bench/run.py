@@ -154,7 +154,12 @@ def main() -> int:
     results: dict[str, Any] = {
         "machine": machine.describe(PROJECT),
         "load_before": machine.load(),
-        "settings": {"quick": options.quick, "rounds": options.rounds},
+        "settings": {
+            "quick": options.quick,
+            "rounds": options.rounds,
+            "clock": "CPU time of the thread, page faults included",
+            "pool": "default options, monitoring on",
+        },
     }
     started = time.monotonic()
     with Progress(console=console, transient=True) as progress:

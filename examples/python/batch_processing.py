@@ -5,11 +5,10 @@ It runs once with new arrays and once with a pool; both add up to the same, and 
 
 import resource
 import time
-from typing import Callable
-
-import numpy as np
+from collections.abc import Callable
 
 import numapool
+import numpy as np
 
 LARGEST_BATCH = 96
 SIZES = np.random.default_rng(1).integers(8, LARGEST_BATCH + 1, 60).tolist()

@@ -3,9 +3,8 @@
 A returned array can still be read while its name lives on, so its memory is not reused before the name is gone.
 """
 
-import numpy as np
-
 import numapool
+import numpy as np
 
 pool = numapool.MemoryPool(name="first-buffer")
 

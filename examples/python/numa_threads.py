@@ -5,9 +5,8 @@ On a machine with one node there is one thread.
 
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 import numapool
+import numpy as np
 
 pool = numapool.MemoryPool(name="numa-threads")
 optimizer = numapool.NUMAOptimizer(pool)

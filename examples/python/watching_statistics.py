@@ -7,9 +7,8 @@ import random
 import threading
 import time
 
-import numpy as np
-
 import numapool
+import numpy as np
 
 MIB = 2**20
 pool = numapool.MemoryPool(name="watched", max_idle_bytes=32 * MIB)

@@ -1,8 +1,7 @@
 """Shows: the presets for common workloads, and how much of a burst of buffers each keeps for the next burst."""
 
-import numpy as np
-
 import numapool
+import numpy as np
 
 BUFFERS = 100
 SHAPE = (2, 1024, 1024)  # 2 MiB of bytes

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Optional
 
 # A command's module has main(arguments) -> exit status, and is imported only when it is called.
 COMMANDS = {
@@ -20,7 +19,7 @@ COMMANDS = {
 }
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; 2 for a word that is none."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in ("-h", "--help"):
@@ -31,7 +30,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(f"numapool: {found}\n{_usage()}", file=sys.stderr)
         return 2
     module = importlib.import_module(COMMANDS[words[0]][0])
-    return int(module.main(words[1:]))
+    try:
+        return int(module.main(words[1:]))
+    except KeyboardInterrupt:
+        return 130  # as a shell counts it: 128 + SIGINT
 
 
 def _usage() -> str:

@@ -176,7 +176,7 @@ base::Result<bool> NodeArena::prefault(std::size_t bytes) noexcept {
         if (!settings_.budget->charge(missing)) {
             return base::Failure{ErrorCode::kLimitExceeded, 0, missing, settings_.budget->limit()};
         }
-        auto taken = take_vacant(missing / kSliceBytes, 1);
+        auto taken = take_vacant(missing / kSliceBytes, 1, Purpose::kLargeBlock);
         if (!taken) {
             settings_.budget->uncharge(missing);
             return taken.failure();

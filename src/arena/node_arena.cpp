@@ -19,6 +19,7 @@ using base::kSlicesPerGranule;
 constexpr std::size_t kRecordChunkBytes = std::size_t{256} << 10;
 constexpr std::size_t kWritableStep = 64;  // slices: 4 MiB, so that small growth costs few mprotect calls
 constexpr std::size_t kHugeFromSlices = kSlicesPerGranule;
+constexpr std::size_t kSlabShare = 4;  // a range for slabs is this part of one for large blocks
 
 std::size_t slices_for(std::size_t bytes) noexcept { return (bytes + kSliceBytes - 1) / kSliceBytes; }
 
@@ -51,16 +52,19 @@ NodeArena::~NodeArena() {
 base::Result<bool> NodeArena::initialize() noexcept {
     const std::lock_guard lock(mutex_);
     if (heap_.ranges() != nullptr) return true;
-    return add_range(0);
+    return add_range(0, Purpose::kLargeBlock);
 }
 
-base::Result<bool> NodeArena::add_range(std::size_t least_bytes) noexcept {
+base::Result<bool> NodeArena::add_range(std::size_t least_bytes, Purpose purpose) noexcept {
     if (!credits_ready_ &&
         !(credits_ready_ = credits_.reserve(settings_.credits_bound ? settings_.max_credits : 0))) {
         return base::Failure{ErrorCode::kOutOfMemory, errno, settings_.max_credits * sizeof(std::size_t), 0};
     }
-    AddressRange* range = reserve_range(settings_.range_bytes, least_bytes, *this);
+    const std::size_t wanted =
+        purpose == Purpose::kSlab ? settings_.range_bytes / kSlabShare : settings_.range_bytes;
+    AddressRange* range = reserve_range(wanted, least_bytes, *this);
     if (range == nullptr) return base::Failure{ErrorCode::kOutOfMemory, errno, least_bytes, 0};
+    range->for_slabs = purpose == Purpose::kSlab;
     const std::size_t bytes = range->slices * kSliceBytes;
     int error = 0;
     if (settings_.policy.kind == ArenaPolicy::Kind::kPrefer) {
@@ -105,24 +109,29 @@ void NodeArena::advise_huge(const Run& run) noexcept {
     }
 }
 
-base::Result<Run> NodeArena::take_vacant(std::size_t slices, std::size_t align) noexcept {
-    std::optional<Run> run = heap_.take(RunKind::kVacant, slices, align, 0);
-    if (!run) run = heap_.take_fresh(slices, align);
+base::Result<Run> NodeArena::take_vacant(std::size_t slices, std::size_t align, Purpose purpose) noexcept {
+    std::optional<Run> run = heap_.take(RunKind::kVacant, slices, align, 0, purpose);
+    if (!run) run = heap_.take_fresh(slices, align, purpose);
     if (!run) {
         const std::size_t padded = slices + align;
         if (padded > std::numeric_limits<std::size_t>::max() / kSliceBytes / 2) {
             return base::Failure{ErrorCode::kOutOfMemory, ENOMEM, slices, 0};
         }
-        auto added = add_range(padded * kSliceBytes);
+        auto added = add_range(padded * kSliceBytes, purpose);
         if (!added) return added.failure();
-        run = heap_.take_fresh(slices, align);
+        run = heap_.take_fresh(slices, align, purpose);
     }
-    if (const int error = make_writable(*run); error != 0) {
-        heap_.put(*run);
-        return base::Failure{ErrorCode::kOutOfMemory, error, run->bytes(), 0};
+    auto ready = prepare(*run);
+    if (!ready) heap_.put(*run);
+    return ready;
+}
+
+base::Result<Run> NodeArena::prepare(const Run& run) noexcept {
+    if (const int error = make_writable(run); error != 0) {
+        return base::Failure{ErrorCode::kOutOfMemory, error, run.bytes(), 0};
     }
-    advise_huge(*run);
-    return *run;
+    advise_huge(run);
+    return run;
 }
 
 void NodeArena::commit(std::size_t bytes) noexcept {
@@ -130,36 +139,45 @@ void NodeArena::commit(std::size_t bytes) noexcept {
     settings_.budget->confirm();
 }
 
-Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment) noexcept {
+Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept {
+    run.range->set_entry(run.first, SliceEntry::block(run.slices, BlockState::kLive));
+    return {run.address(), run.bytes(), reused_bytes, zero, true};
+}
+
+Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto run = heap_.take(RunKind::kIdle, slices_for(bytes), align_slices(alignment), slack_for(bytes));
+    const auto run = heap_.take(RunKind::kIdle, slices_for(bytes), align_slices(alignment), slack_for(bytes),
+                                Purpose::kLargeBlock, fit);
     if (!run) return {};
     credits_.consume_newest();
-    run->range->set_entry(run->first, SliceEntry::block(run->slices, BlockState::kLive));
-    return {run->address(), run->bytes(), true, false, true};
+    return live_extent(*run, run->bytes(), false);
 }
 
 base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t alignment) noexcept {
     const std::size_t slices = slices_for(bytes);
+    const std::size_t align = align_slices(alignment);
     const std::lock_guard lock(mutex_);
-    std::optional<Run> run =
-        heap_.take(RunKind::kPrefaulted, slices, align_slices(alignment), slack_for(bytes));
-    const bool prefaulted = run.has_value();
-    if (!prefaulted) {
-        const std::size_t wanted = slices * kSliceBytes;
-        if (!settings_.budget->charge(wanted)) {
-            return base::Failure{ErrorCode::kLimitExceeded, 0, bytes, settings_.budget->limit()};
-        }
-        auto taken = take_vacant(slices, align_slices(alignment));
-        if (!taken) {
-            settings_.budget->uncharge(wanted);
-            return taken.failure();
-        }
-        run = *taken;
-        commit(wanted);
+    if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align, slack_for(bytes))) {
+        return live_extent(*run, 0, false);
     }
-    run->range->set_entry(run->first, SliceEntry::block(run->slices, BlockState::kLive));
-    return Extent{run->address(), run->bytes(), false, !prefaulted, true};
+    // Idle memory that only has to be lengthened grows what is held by less than a block of its own.
+    std::size_t idle = 0;
+    const std::optional<Run> lengthened = align == 1 ? heap_.take_lengthened(slices, idle) : std::nullopt;
+    const std::size_t wanted = (slices - idle) * kSliceBytes;
+    base::Result<Run> run = base::Failure{ErrorCode::kLimitExceeded, 0, bytes, settings_.budget->limit()};
+    if (settings_.budget->charge(wanted)) {
+        run = lengthened ? prepare(*lengthened) : take_vacant(slices, align, Purpose::kLargeBlock);
+        if (!run) settings_.budget->uncharge(wanted);
+    }
+    if (!run) {
+        if (lengthened) {
+            heap_.put({lengthened->range, lengthened->first, idle, RunKind::kIdle});
+            heap_.put({lengthened->range, lengthened->first + idle, slices - idle, RunKind::kVacant});
+        }
+        return run.failure();
+    }
+    commit(wanted);
+    return live_extent(*run, idle * kSliceBytes, idle == 0);
 }
 
 void NodeArena::put_idle(Run run, RunKind kind) noexcept {
@@ -185,11 +203,11 @@ base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, Addre
     const base::ClassShape& shape = base::kClassShapes[size_class];
     const std::lock_guard lock(mutex_);
     RunKind kind = RunKind::kIdle;
-    std::optional<Run> run = heap_.take(kind, shape.slices, 1, 0);
-    if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, 0);
+    std::optional<Run> run = heap_.take(kind, shape.slices, 1, 0, Purpose::kSlab);
+    if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, 0, Purpose::kSlab);
     if (!run) {
         kind = RunKind::kVacant;
-        auto taken = take_vacant(shape.slices, 1);
+        auto taken = take_vacant(shape.slices, 1, Purpose::kSlab);
         if (!taken) return taken.failure();
         run = *taken;
     }
@@ -199,7 +217,8 @@ base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, Addre
             run->bytes(), std::memory_order_relaxed);
     }
     const bool committed = kind != RunKind::kVacant;
-    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle, !committed, committed};
+    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle ? run->bytes() : 0, !committed,
+                  committed};
 }
 
 bool NodeArena::charge_slab(Tier tier, std::size_t slices) noexcept {

@@ -44,9 +44,11 @@ struct ArenaSettings {
 struct Extent {
     std::uintptr_t address = 0;  ///< 0: none
     std::size_t bytes = 0;
-    bool reused = false;     ///< an earlier buffer returned all of it
-    bool zero = false;       ///< known to read zero
-    bool committed = false;  ///< counted as committed
+    std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
+    bool zero = false;             ///< known to read zero
+    bool committed = false;        ///< counted as committed
+
+    bool reused() const noexcept { return bytes != 0 && reused_bytes == bytes; }
 };
 
 /// Which idle memory to give back first, and which not at all.
@@ -70,8 +72,8 @@ public:
     base::Result<bool> prefault(std::size_t bytes) noexcept;
 
     /// A large block from memory that was returned before; Extent{} if no idle run is long enough.
-    Extent take_idle_block(std::size_t bytes, std::size_t alignment) noexcept;
-    /// A large block from memory that was not handed out before.
+    Extent take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit = Fit::kAny) noexcept;
+    /// A large block from memory that, in part at least, was not handed out before.
     base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// Takes a large block back (live or cached). Returns the bytes whose credits lapsed: pass them to
     /// release_lapsed.
@@ -128,10 +130,13 @@ private:
     using Segments = std::array<Run, kSegments>;
 
     // All below: the caller holds mutex_.
-    base::Result<Run> take_vacant(std::size_t slices, std::size_t align) noexcept;
-    base::Result<bool> add_range(std::size_t least_bytes) noexcept;
+    base::Result<Run> take_vacant(std::size_t slices, std::size_t align, Purpose purpose) noexcept;
+    base::Result<bool> add_range(std::size_t least_bytes, Purpose purpose) noexcept;
+    /// Opens a run that was not in use and asks for huge pages as the policy says.
+    base::Result<Run> prepare(const Run& run) noexcept;
     int make_writable(const Run& run) noexcept;
     void advise_huge(const Run& run) noexcept;
+    static Extent live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept;
     void put_idle(Run run, RunKind kind) noexcept;
     std::size_t select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept;
     std::size_t select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,

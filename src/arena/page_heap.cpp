@@ -79,9 +79,10 @@ void PageHeap::unlink(const Run& run) noexcept {
     bytes_[static_cast<std::size_t>(run.kind)] -= run.bytes();
 }
 
-std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t align,
-                                  std::size_t slack) noexcept {
+std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t align, std::size_t slack,
+                                  Purpose purpose, Fit fit) noexcept {
     const auto fits = [&](const Run& run) {
+        if (kind != RunKind::kPrefaulted && run.range->for_slabs != (purpose == Purpose::kSlab)) return false;
         return base::align_up(run.first, align) + slices <= run.first + run.slices;
     };
     std::optional<Run> best;
@@ -96,6 +97,7 @@ std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t 
     if (!best) return std::nullopt;
     const std::size_t first = base::align_up(best->first, align);
     const std::size_t rest = best->first + best->slices - first - slices;
+    if (fit == Fit::kSnug && (rest > slack || first != best->first)) return std::nullopt;
     return take_part(*best, first, rest <= slack ? slices + rest : slices);
 }
 
@@ -108,8 +110,9 @@ Run PageHeap::take_part(const Run& run, std::size_t first, std::size_t slices) n
     return {run.range, first, slices, run.kind};
 }
 
-std::optional<Run> PageHeap::take_fresh(std::size_t slices, std::size_t align) noexcept {
+std::optional<Run> PageHeap::take_fresh(std::size_t slices, std::size_t align, Purpose purpose) noexcept {
     for (AddressRange* range = ranges_; range != nullptr; range = range->next) {
+        if (range->for_slabs != (purpose == Purpose::kSlab)) continue;
         const std::size_t first = base::align_up(range->fresh, align);
         if (first > range->slices || slices > range->slices - first) continue;
         const std::size_t gap = first - range->fresh;
@@ -117,6 +120,21 @@ std::optional<Run> PageHeap::take_fresh(std::size_t slices, std::size_t align) n
         range->fresh = first + slices;
         if (gap != 0) put({range, gap_start, gap, RunKind::kVacant});
         return Run{range, first, slices, RunKind::kVacant};
+    }
+    return std::nullopt;
+}
+
+std::optional<Run> PageHeap::take_lengthened(std::size_t slices, std::size_t& idle) noexcept {
+    for (AddressRange* range = ranges_; range != nullptr; range = range->next) {
+        if (range->for_slabs || range->fresh == 0) continue;
+        const SliceEntry last = range->entry(range->fresh - 1);
+        if (!last.is_free_run() || last.kind() != RunKind::kIdle || last.slices() >= slices) continue;
+        idle = last.slices();
+        if (slices - idle > range->slices - range->fresh) continue;
+        const Run run{range, range->fresh - idle, idle, RunKind::kIdle};
+        unlink(run);
+        range->fresh += slices - idle;
+        return Run{range, run.first, slices, RunKind::kVacant};
     }
     return std::nullopt;
 }

@@ -26,6 +26,14 @@ struct Run {
     std::size_t bytes() const noexcept { return slices * base::kSliceBytes; }
 };
 
+/// What a run is wanted for. Slabs live long: one cut out of a long run, or set into a gap between large
+/// blocks, would keep that memory from ever being whole again. So each purpose has ranges of its own; only
+/// prefaulted memory, which the user asked for without saying what for, serves both.
+enum class Purpose { kLargeBlock, kSlab };
+
+/// Whether a run much longer than what is wanted may be cut.
+enum class Fit { kAny, kSnug };
+
 /// Thread safety: none; the arena's lock guards every call.
 class PageHeap {
 public:
@@ -33,11 +41,20 @@ public:
     AddressRange* ranges() const noexcept { return ranges_; }
 
     /// The best fitting run of `kind` of at least `slices`, its start a multiple of `align` slices (a power
-    /// of two). What passes `slices + slack` is split off and stays free. The run's entries are cleared.
-    std::optional<Run> take(RunKind kind, std::size_t slices, std::size_t align, std::size_t slack) noexcept;
+    /// of two). What passes `slices + slack` is split off and stays free; a snug fit leaves nothing to split
+    /// off. The run's entries are cleared.
+    std::optional<Run> take(RunKind kind, std::size_t slices, std::size_t align, std::size_t slack,
+                            Purpose purpose = Purpose::kLargeBlock, Fit fit = Fit::kAny) noexcept;
 
-    /// `slices` never used before, from the end of the first range that has them; kind is kVacant.
-    std::optional<Run> take_fresh(std::size_t slices, std::size_t align) noexcept;
+    /// `slices` never used before, from the end of the first range for that purpose that has them; kind is
+    /// kVacant.
+    std::optional<Run> take_fresh(std::size_t slices, std::size_t align,
+                                  Purpose purpose = Purpose::kLargeBlock) noexcept;
+
+    /// The idle run that ends where a range's unused part begins, if it is shorter than `slices` and the
+    /// unused part makes up for that: the run as it was, lengthened to `slices`, and in `idle` how many of
+    /// them were idle.
+    std::optional<Run> take_lengthened(std::size_t slices, std::size_t& idle) noexcept;
 
     /// Takes [first, first + slices) out of the free run `run`, of which it is a part; the rest stays free.
     Run take_part(const Run& run, std::size_t first, std::size_t slices) noexcept;

@@ -115,10 +115,10 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     slab->states = reinterpret_cast<std::atomic<std::uint8_t>*>(slab->returned + bitmap_words(shape));
     for (std::uint32_t i = 0; i < shape.blocks; ++i) new (&slab->states[i]) std::atomic<std::uint8_t>(0);
     for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
-    slab->recycled = memory->reused;
+    slab->recycled = memory->reused();
     slab->fresh_is_zero = memory->zero;
     if (memory->committed) slab->charged = shape.slices;
-    if (memory->reused) {
+    if (memory->reused()) {
         for (std::uint32_t i = 0; i < shape.blocks; ++i) slab->returned[i / 64] |= std::uint64_t{1} << i % 64;
         slab->fresh = shape.blocks;
         returned_ += shape.blocks;

@@ -26,9 +26,8 @@ struct ThreadFigures {
     base::Counter large_bytes_back;  ///< of the blocks that came back
     base::Counter large_requested_bytes;
     std::array<base::Counter, kTiers> misses;        ///< allocations not wholly of returned memory
-    std::array<base::Counter, kTiers> missed_bytes;  ///< of their blocks
+    std::array<base::Counter, kTiers> missed_bytes;  ///< what of their blocks was not
     base::Counter remote_allocations;                ///< requested from another node's CPU
-    base::Counter fallbacks;
     base::Counter auto_returns;
     base::Counter pages_looked_up;
     base::Counter pages_verified;

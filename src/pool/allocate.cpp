@@ -136,38 +136,42 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     const std::size_t block_bytes = base::class_bytes(size_class);
     cache::Magazine& magazine = cache.magazine(size_class);
     if (magazine.size() != 0) {
-        return {reinterpret_cast<void*>(magazine.pop().address), block_bytes, size_class, true, false};
+        return {reinterpret_cast<void*>(magazine.pop().address), block_bytes, size_class, block_bytes, false};
     }
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {
         failure = block.failure();
         return {};
     }
-    return {reinterpret_cast<void*>(block->block.address), block_bytes, size_class, block->reused,
-            block->zero};
+    return {reinterpret_cast<void*>(block->block.address), block_bytes, size_class,
+            block->reused ? block_bytes : 0, block->zero};
 }
 
 PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                                      base::Failure& failure) noexcept {
     const auto taken = [](const arena::Extent& extent) {
-        return Taken{reinterpret_cast<void*>(extent.address), extent.bytes, base::kSizeClasses, extent.reused,
-                     extent.zero};
+        return Taken{reinterpret_cast<void*>(extent.address), extent.bytes, base::kSizeClasses,
+                     extent.reused_bytes, extent.zero};
     };
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
     if (const std::uintptr_t address = cache.large().take(bytes, alignment); address != 0) {
         const std::size_t block_bytes = arena::mark_block(address, arena::BlockState::kLive);
-        return {reinterpret_cast<void*>(address), block_bytes, base::kSizeClasses, true, false};
+        return {reinterpret_cast<void*>(address), block_bytes, base::kSizeClasses, block_bytes, false};
     }
     arena::NodeArena& arena = cache.arena();
-    if (const arena::Extent idle = arena.take_idle_block(bytes, alignment); idle.address != 0)
-        return taken(idle);
-    // What threads keep ready may fit, alone or merged, and must not sit there while new memory is faulted
-    // in.
-    const std::size_t lapsed = drain_large(arena.settings().index);
-    const arena::Extent merged = arena.take_idle_block(bytes, alignment);
+    arena::Extent idle = arena.take_idle_block(bytes, alignment, arena::Fit::kSnug);
+    if (idle.address != 0) return taken(idle);
+    // Before a longer run is cut, what this thread keeps ready goes back and merges: kept apart, such blocks
+    // would leave ever smaller runs. And before new memory is faulted in, what other threads keep ready does.
+    std::size_t lapsed = cache.drain_large();
+    idle = arena.take_idle_block(bytes, alignment);
+    if (idle.address == 0) {
+        lapsed += drain_large(arena.settings().index);
+        idle = arena.take_idle_block(bytes, alignment);
+    }
     arena.release_lapsed(lapsed);
-    if (merged.address != 0) return taken(merged);
+    if (idle.address != 0) return taken(idle);
     auto made = arena.take_new_block(bytes, alignment);
     if (!made) {
         failure = made.failure();
@@ -206,14 +210,13 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
         figures.large_bytes_out.add(taken.bytes);
         if (monitoring_) figures.large_requested_bytes.add(bytes);
     }
-    if (!taken.reused) {
+    if (taken.reused_bytes != taken.bytes) {
         const auto tier = static_cast<std::size_t>(base::tier_of(taken.bytes));
         figures.misses[tier].add(1);
-        figures.missed_bytes[tier].add(taken.bytes);
+        figures.missed_bytes[tier].add(taken.bytes - taken.reused_bytes);
     }
     if (monitoring_ && requested_remotely(request.placement, arena.settings().index))
         figures.remote_allocations.add(1);
-    if (arena.policy_error() != 0) figures.fallbacks.add(1);
     return taken.address;
 }
 

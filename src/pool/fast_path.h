@@ -4,6 +4,7 @@
 #pragma once
 
 #include "os/memory_policy.h"
+#include "pool/decay_thread.h"
 #include "pool/pool_core.h"
 
 namespace numapool::detail {
@@ -77,6 +78,7 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     }
     cache->figures.large_bytes_back.add(bytes);
     if (by == ReturnedBy::kDestructor) cache->figures.auto_returns.add(1);
+    if (pool->options_.idle_decay) DecayThread::wake();
     cache->figures.large_frees.add(1);  // last, as above
     return ErrorCode::kOk;
 }

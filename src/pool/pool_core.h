@@ -84,7 +84,7 @@ private:
         void* address = nullptr;
         std::size_t bytes = 0;         ///< of the block
         std::uint32_t size_class = 0;  ///< kSizeClasses for a large block
-        bool reused = false;
+        std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
         bool zero = false;
     };
 

@@ -19,7 +19,6 @@ struct Sums {
     std::array<std::uint64_t, kTiers> ready{};
     std::uint64_t requested = 0;
     std::uint64_t remote = 0;
-    std::uint64_t fallbacks = 0;
     std::uint64_t auto_returns = 0;
     std::uint64_t pages_looked_up = 0;
     std::uint64_t pages_verified = 0;
@@ -55,7 +54,6 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
         sums.missed_bytes[tier] += figures.missed_bytes[tier].get();
     }
     sums.remote += figures.remote_allocations.get();
-    sums.fallbacks += figures.fallbacks.get();
     sums.auto_returns += figures.auto_returns.get();
     sums.pages_looked_up += figures.pages_looked_up.get();
     sums.pages_verified += figures.pages_verified.get();
@@ -165,7 +163,8 @@ Statistics PoolCore::statistics() {
         result.idle_bytes += node.idle_bytes;
         result.bytes_requested += sums.requested;
         result.auto_returns += sums.auto_returns;
-        result.fallback_allocations += sums.fallbacks;
+        // Ranges get their policy before their first block, and a system that refuses one refuses all.
+        if (arena.policy_error() != 0) result.fallback_allocations += node.allocations;
         result.metadata_bytes += arena.metadata_bytes();
         for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {
             const Eviction evicted = arena.evicted(static_cast<EvictionCause>(cause));

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ SEED = 1
 NEEDED = {"sklearn": "scikit-learn", "PIL": "pillow", "rich": "rich", "matplotlib": "matplotlib"}
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and return the exit status."""
     options = _parse(arguments)
     missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
@@ -39,7 +39,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     return _run(options.steps, options.seed, options.output, options.json)
 
 
-def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="numapool demo",
         description="Runs one job on real photographs with NumPy's allocation and with the pool, side by side, "

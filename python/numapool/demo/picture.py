@@ -26,8 +26,8 @@ FAINT = "#727b8c"
 PALE = "#e9ecf1"
 COLOURS = {"numpy": "#e07b00", "pool": "#1f63b5"}
 NAMES = {"numpy": "NumPy", "pool": "numapool"}
-LEFT, RIGHT, GAP = 0.05, 0.975, 0.06  # of the figure's width
-STYLE = {
+LEFT, RIGHT, GAP = 0.055, 0.98, 0.055  # of the figure's width
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "text.color": INK,
@@ -87,7 +87,7 @@ def draw(output: Path, run: Run, traces: dict[str, MemoryTrace], summary: Summar
             {"numpy": f"{plain.peak_held_bytes / MIB:,.0f}", "pool": f"{pool.peak_held_bytes / MIB:,.0f}"},
             f"most in use: {pool.peak_live_bytes / MIB:.0f}; kept between steps: {plain.between_steps_bytes / MIB:.0f} "
             f"and {pool.between_steps_bytes / MIB:.0f}",
-            "MiB held by each side, alone in a process; grey: arrays in use",
+            "each side alone in a process; grey: arrays in use",
         )
         _draw_memory(figure.add_subplot(grid[2]), traces)
         figure.text(LEFT, 0.022, _footer(summary), fontsize=8, color=FAINT)
@@ -131,8 +131,17 @@ def _draw_faults(axes: Any, run: Run) -> None:
         total = [0, *accumulate(run.costs[side].faults)]
         axes.plot(total, color=COLOURS[side], linewidth=2.2, clip_on=False, solid_capstyle="round")
     axes.axvspan(0, run.warm_up, color=PALE, alpha=0.8, linewidth=0)
-    axes.text(run.warm_up / 2, 0.97, "warm-up", transform=axes.get_xaxis_transform(), rotation=90, fontsize=8,
-              color=FAINT, ha="center", va="top")
+    axes.text(
+        run.warm_up / 2,
+        0.97,
+        "warm-up",
+        transform=axes.get_xaxis_transform(),
+        rotation=90,
+        fontsize=8,
+        color=FAINT,
+        ha="center",
+        va="top",
+    )
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, len(run.sizes))
@@ -143,11 +152,11 @@ def _draw_times(axes: Any, run: Run) -> None:
     counted = slice(run.warm_up, None)
     for side in SIDES:
         by_bin: dict[int, list[tuple[int, float]]] = {}
-        for size, seconds in zip(run.sizes[counted], run.costs[side].seconds[counted]):
+        for size, seconds in zip(run.sizes[counted], run.costs[side].seconds[counted], strict=True):
             by_bin.setdefault(size // 8, []).append((size, 1e3 * seconds))
         points = [by_bin[key] for key in sorted(by_bin)]
         sizes = [statistics.mean(size for size, _ in point) for point in points]
-        low, middle, high = zip(*(_quartiles([time for _, time in point]) for point in points))
+        low, middle, high = zip(*(_quartiles([time for _, time in point]) for point in points), strict=True)
         axes.fill_between(sizes, low, high, color=COLOURS[side], alpha=0.18, linewidth=0)
         axes.plot(sizes, middle, color=COLOURS[side], linewidth=2.2, marker="o", markersize=4.5)
     axes.set_ylim(bottom=0)
@@ -163,7 +172,10 @@ def _draw_memory(axes: Any, traces: dict[str, MemoryTrace]) -> None:
     )
     for side in SIDES:
         axes.plot(
-            _steps(traces[side]), [held / MIB for held in traces[side].held], color=COLOURS[side], linewidth=1.8
+            _steps(traces[side]),
+            [held / MIB for held in traces[side].held],
+            color=COLOURS[side],
+            linewidth=1.8,
         )
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, len(trace.step_ends))
@@ -194,9 +206,11 @@ def _quartiles(values: list[float]) -> tuple[float, float, float]:
 
 def _footer(summary: Summary) -> str:
     machine = summary.machine
-    return (
-        f"numapool demo --steps {summary.steps} --seed {summary.seed}   \u00b7   numapool {machine['numapool']}, NumPy "
-        f"{machine['numpy']}, Python {machine['python']}, Linux {machine['kernel']}, {machine['cpus']} CPUs, "
-        f"{machine['nodes']} NUMA node{"s" if machine["nodes"] > 1 else ""}, transparent huge pages: {machine['huge_pages']}   \u00b7   photographs: "
-        "danielbuechele and vultilion, CC BY 2.0"
+    nodes = f"{machine['nodes']} NUMA node{'s' if machine['nodes'] > 1 else ''}"
+    parts = (
+        f"numapool demo --steps {summary.steps} --seed {summary.seed}",
+        f"numapool {machine['numapool']}, NumPy {machine['numpy']}, Python {machine['python']}, "
+        f"Linux {machine['kernel']}, {machine['cpus']} CPUs, {nodes}, huge pages: {machine['huge_pages']}",
+        "photographs: danielbuechele and vultilion, CC BY 2.0",
     )
+    return "   \u00b7   ".join(parts)

@@ -56,7 +56,12 @@ def results(summary: Summary) -> RenderableType:
 
 
 def _rows(summary: Summary, plain: SideSummary, pool: SideSummary) -> Iterator[tuple[str, str, str, str]]:
-    yield "images/s", f"{plain.images_per_second:.0f}", f"{pool.images_per_second:.0f}", _speed_verdict(summary)
+    yield (
+        "images/s",
+        f"{plain.images_per_second:.0f}",
+        f"{pool.images_per_second:.0f}",
+        _speed_verdict(summary),
+    )
     yield "time a step, median", f"{plain.step_ms:.1f} ms", f"{pool.step_ms:.1f} ms", ""
     yield (
         "system time a step",
@@ -110,7 +115,7 @@ def _notes(summary: Summary) -> Table:
     for number, note in enumerate(notes, 1):
         grid.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
     if summary.pool_disabled:
-        grid.add_row("", "NUMAPOOL_DISABLE is set: the pool hands out plain memory, so both sides are the same.")
+        grid.add_row("", "NUMAPOOL_DISABLE is set: the pool hands out plain memory and reuses nothing.")
     return grid
 
 

@@ -85,7 +85,9 @@ def summarise(run: Run, traces: dict[str, MemoryTrace], seed: int) -> Summary:
     sizes = run.sizes[counted]
     ratios = [
         plain / pooled
-        for plain, pooled in zip(run.costs["numpy"].seconds[counted], run.costs["pool"].seconds[counted])
+        for plain, pooled in zip(
+            run.costs["numpy"].seconds[counted], run.costs["pool"].seconds[counted], strict=True
+        )
     ]
     before, after = run.statistics_before, run.statistics
     requests = after["total_allocations"] - before["total_allocations"]

@@ -30,13 +30,13 @@ TEST_F(NodeArenaTest, NewBlocksAreZeroAndReusedOnesAreNot) {
     auto made = arena_.take_new_block(3 * kMiB, 64);
     ASSERT_TRUE(made);
     EXPECT_TRUE(made->zero);
-    EXPECT_FALSE(made->reused);
+    EXPECT_FALSE(made->reused());
     EXPECT_TRUE(reads_zero(*made));
     std::memset(reinterpret_cast<void*>(made->address), 1, made->bytes);
     put(arena_, *made);
     const Extent again = arena_.take_idle_block(3 * kMiB, 64);
     EXPECT_EQ(again.address, made->address);
-    EXPECT_TRUE(again.reused);
+    EXPECT_TRUE(again.reused());
     EXPECT_FALSE(again.zero);
 }
 
@@ -185,7 +185,7 @@ TEST_F(NodeArenaTest, PrefaultedMemoryIsResidentAndNotAHit) {
     EXPECT_EQ(arena_.take_idle_block(4 * kMiB, 64).address, 0U);
     auto block = arena_.take_new_block(4 * kMiB, 64);
     ASSERT_TRUE(block);
-    EXPECT_FALSE(block->reused);
+    EXPECT_FALSE(block->reused());
     EXPECT_EQ(arena_.committed_bytes(), 10 * kMiB);
 }
 

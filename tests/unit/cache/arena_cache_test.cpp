@@ -56,12 +56,13 @@ TEST_F(ArenaCacheTest, AMagazineFillsUpToItsCapacity) {
 }
 
 TEST_F(ArenaCacheTest, AllMagazinesOfATierStayBelowItsBound) {
-    for (std::uint32_t size_class = 0; size_class < base::size_class(1023); ++size_class) {
+    const std::uint32_t last = base::size_class(960);
+    for (std::uint32_t size_class = 0; size_class <= last; ++size_class) {
         cycle(size_class, 20);
         EXPECT_LE(cache_->ready_blocks(Tier::kSmall), 32U);
         EXPECT_LE(ready_.granted(Tier::kSmall), 32U);
     }
-    EXPECT_GT(cache_->magazine(base::size_class(1000)).limit, 0U) << "the class in use took over room";
+    EXPECT_GT(cache_->magazine(last).limit, 0U) << "the class in use took over room";
     EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
 }
 
@@ -127,8 +128,7 @@ TEST_F(ArenaCacheTest, LargeSlotsFillThenEvict) {
 
 TEST_F(ArenaCacheTest, AnotherThreadMayDrainTheSlots) {
     for (int i = 0; i < 3; ++i) give_large(get_large(2 * kMiB), 2 * kMiB);
-    EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 1U) << "each took the one before";
-    give_large(get_large(2 * kMiB), 2 * kMiB);
+    EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 3U);
     in_thread([&] { cache_->drain_large(); });
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
     EXPECT_EQ(cache_->large().take(2 * kMiB, 64), 0U);

@@ -72,6 +72,7 @@ TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
         thieves.emplace_back([&] {
             while (!done) {
                 for (std::uint32_t i = 0; i < LargeSlots::kSlots; ++i) note(slots.steal(i));
+                std::this_thread::yield();
             }
         });
     }

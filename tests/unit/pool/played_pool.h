@@ -1,0 +1,86 @@
+// Owns: a pool on a played machine: made-up nodes, system calls that can be refused, made-up CPUs.
+// Must not know: what is tested of it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "numapool/log.h"
+#include "numapool/topology.h"
+
+#include "fakes/fake_system_calls.h"
+#include "pool/fast_path.h"
+
+namespace numapool::detail {
+
+inline constexpr std::size_t kKiB = std::size_t{1} << 10;
+inline constexpr std::size_t kMiB = std::size_t{1} << 20;
+inline constexpr std::size_t kGiB = std::size_t{1} << 30;
+
+using fakes::Call;
+using fakes::FakeSystemCalls;
+
+/// Options without decay, so that no other thread makes system calls while they are counted or refused.
+inline PoolOptions quiet_options() {
+    PoolOptions options;
+    options.name = "played";
+    options.idle_decay = std::nullopt;
+    return options;
+}
+
+class PlayedPool {
+public:
+    explicit PlayedPool(const PoolOptions& options = quiet_options(),
+                        const std::string& machine = "numa:4 core:2 pu:1")
+        : PlayedPool(options, synthetic_topology(machine)) {}
+    PlayedPool(const PoolOptions& options, const Topology& topology) : topology_(topology) {
+        CoreSettings settings;
+        settings.topology = &topology_;
+        settings.range_bytes = kGiB;
+        core_ = PoolCore::create(options, settings);
+    }
+    PlayedPool(const PlayedPool&) = delete;
+    PlayedPool& operator=(const PlayedPool&) = delete;
+    ~PlayedPool() { core_->release(); }
+
+    PoolCore* operator->() const noexcept { return core_; }
+    PoolCore& core() const noexcept { return *core_; }
+
+    /// A block, or null and its failure in failure().
+    void* get(std::size_t bytes, const Request& request = {}) {
+        failure_ = {};
+        return core_->allocate(bytes, request, failure_);
+    }
+    void* get_on(int node, std::size_t bytes) { return get(bytes, {.placement = Placement::on_node(node)}); }
+    const base::Failure& failure() const noexcept { return failure_; }
+    static ErrorCode give(void* block) noexcept { return PoolCore::return_block(block, ReturnedBy::kCaller, nullptr); }
+    /// The node whose memory the block is; -1 if it is no live block.
+    int node_of(const void* block) const {
+        const auto info = core_->find_block(block);
+        return info ? info->placement.node() : -1;
+    }
+
+private:
+    const Topology topology_;
+    PoolCore* core_ = nullptr;
+    base::Failure failure_;
+};
+
+/// Collects what is told while it lives.
+class Messages {
+public:
+    Messages() { set_log_callback(receive, this); }
+    Messages(const Messages&) = delete;
+    Messages& operator=(const Messages&) = delete;
+    ~Messages() { set_log_callback(nullptr, nullptr); }
+    const std::vector<std::string>& all() const noexcept { return all_; }
+
+private:
+    static void receive(LogLevel, const char* message, void* user) {
+        static_cast<Messages*>(user)->all_.emplace_back(message);
+    }
+    std::vector<std::string> all_;
+};
+
+}  // namespace numapool::detail
