@@ -99,7 +99,12 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     // Part of the large tier's bound goes to threads' slots, which are quicker, the rest to the arena's
     // credits.
     const bool slots = !options_.max_idle_bytes && options_.idle_decay != std::chrono::milliseconds(0);
-    slot.budget.reset(options_.max_buffers, options_.max_buffers, slots ? options_.max_buffers / 2 : 0);
+    // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes a tier.
+    const auto ready = [&](std::size_t largest_block) {
+        if (!options_.max_idle_bytes) return options_.max_buffers;
+        return std::min(options_.max_buffers, *options_.max_idle_bytes / 4 / largest_block);
+    };
+    slot.budget.reset(ready(1024), ready(base::kMaxSlabBlockBytes), slots ? options_.max_buffers / 2 : 0);
 
     arena::ArenaSettings settings;
     settings.budget = &budget_;

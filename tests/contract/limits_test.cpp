@@ -149,13 +149,15 @@ TEST(MaxBuffers, BoundsWhatSmallTiersKeepReady) {
         options.max_buffers = most;
         MemoryPool pool(options);
         for (const std::size_t bytes : {std::size_t{64}, std::size_t{500}, 4 * kKiB, 100 * kKiB}) {
+            // A slab that was used in part may take a round or two until all of it was handed out.
+            for (int i = 0; i < 4; ++i) step(pool, 60, bytes);
+            const std::uint64_t hits = pool.get_statistics().cache_hits;
             step(pool, 60, bytes);
-            step(pool, 60, bytes);
+            const Statistics s = pool.get_statistics();
+            EXPECT_EQ(s.cache_hits - hits, 60U) << "a block that went back to its slab is a hit still";
+            EXPECT_LE(s.tier(Tier::kSmall).idle_buffers, most);
+            EXPECT_LE(s.tier(Tier::kMedium).idle_buffers, most);
         }
-        const Statistics s = pool.get_statistics();
-        EXPECT_LE(s.tier(Tier::kSmall).idle_buffers, most);
-        EXPECT_LE(s.tier(Tier::kMedium).idle_buffers, most);
-        EXPECT_EQ(s.cache_hits, 240U) << "a block that went back to its slab is a hit still";
     }
 }
 
