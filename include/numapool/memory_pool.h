@@ -53,7 +53,9 @@ public:
     /// Returns a block of `bytes` bytes (0 gives a block of the smallest size).
     /// Throws ArgumentError (size, alignment, node), OutOfMemoryError (limit or system), PlacementError,
     /// ClosedError.
-    [[nodiscard]] void* allocate(std::size_t bytes, const Request& request = {});
+    [[nodiscard]] void* allocate(std::size_t bytes, const Request& request);
+    /// The same for a default Request, and the shortest way to a block.
+    [[nodiscard]] void* allocate(std::size_t bytes);
     /// The same, but a failure is a null pointer, and its reason is written to `why` if that is given.
     [[nodiscard]] void* try_allocate(std::size_t bytes, const Request& request = {},
                                      ErrorCode* why = nullptr) noexcept;
@@ -92,8 +94,8 @@ public:
         }
     }
 
-    /// Where a request for `placement` would be served from at this moment: a node, or a set of nodes. Nothing for a
-    /// node that the pool has no memory of. The current node is read anew; costs nanoseconds.
+    /// Where a request for `placement` would be served from at this moment: a node, or a set of nodes.
+    /// Nothing for a node that the pool has no memory of. The current node is read anew; costs nanoseconds.
     std::optional<Placement> resolve(const Placement& placement) const noexcept;
 
     /// What is known of a live block of this pool; nothing for any other pointer. Never touches the block.

@@ -44,5 +44,21 @@ NB_MODULE(_core, m) {
             return numapool::where(reinterpret_cast<const void*>(address), bytes);
         },
         nb::arg("address"), nb::arg("bytes"), "Look up the pages of `bytes` bytes from `address` on.");
+    m.def(
+        "workload_options",
+        [](const std::string& word) {
+            nb::object result = nb::none();
+            if (const auto workload = numapool::parse_workload(word)) {
+                const auto options = numapool::PoolOptions::for_workload(*workload);
+                nb::dict entries;
+                entries["max_buffers"] = options.max_buffers;
+                entries["cleanup_threshold"] = options.cleanup_threshold;
+                entries["enable_monitoring"] = options.enable_monitoring;
+                result = entries;
+            }
+            return result;
+        },
+        nb::arg("workload"), nb::sig("def workload_options(workload: str) -> dict | None"),
+        "The options of a preset; None for an unknown one.");
     send_log_to_python();
 }

@@ -9,17 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ._core import PageMap, PoolBase
+from ._core import PageMap, PoolBase, workload_options
 from .errors import PoolValueError
 from .placement import Interleave, where
-
-#: Options of `MemoryPool.for_workload`.
-_PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "inference": {"max_buffers": 64, "cleanup_threshold": 0.9, "enable_monitoring": False},
-    "training": {"max_buffers": 256, "cleanup_threshold": 0.7},
-    "batch_processing": {"max_buffers": 512},
-}
 
 
 class MemoryPool(PoolBase):
@@ -115,11 +107,12 @@ class MemoryPool(PoolBase):
         PoolValueError
             An unknown kind.
         """
-        if workload not in _PRESETS:
+        options = workload_options(workload)
+        if options is None:
             raise PoolValueError(
-                f"workload is {workload!r}; one of {', '.join(map(repr, _PRESETS))} is needed"
+                f"workload is {workload!r}; 'default', 'inference', 'training' or 'batch_processing' is needed"
             )
-        return cls(**_PRESETS[workload])
+        return cls(**options)
 
     @contextmanager
     def buffer(

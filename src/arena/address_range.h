@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "arena/slice_entry.h"
 #include "base/size_classes.h"
@@ -65,9 +66,10 @@ extern std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits - 
 
 /// The range that `address` lies in; nullptr for memory that is not ours. One load.
 inline AddressRange* find_range(std::uintptr_t address) noexcept {
-    if (address >> kAddressBits != 0) return nullptr;
+    const std::uintptr_t step = address >> kStepBits;
+    if (step >= std::size(owner_table)) return nullptr;
     // Acquire pairs with the release in reserve_range.
-    return owner_table[address >> kStepBits].load(std::memory_order_acquire);
+    return owner_table[step].load(std::memory_order_acquire);
 }
 
 /// Notes the state of the large block that starts at `address`; returns its bytes.

@@ -21,6 +21,20 @@ std::pair<std::size_t, std::size_t> whole_granules(const Run& run) noexcept {
     return {begin, std::max(begin, (run.first + run.slices) / kSlicesPerGranule)};
 }
 
+/// How many of `granules` idle for `age` go at this tick. What is kept falls along a smoothstep, slowly at
+/// first, so that memory between two uses mostly stays, and is nothing at decay_ms (the curve of jemalloc's
+/// decay).
+std::size_t decayed(std::size_t granules, std::uint32_t age, std::uint32_t tick_ms,
+                    std::uint32_t decay_ms) noexcept {
+    if (age >= decay_ms) return granules;
+    const auto kept_at = [&](std::uint32_t ms) {
+        const double x = static_cast<double>(ms) / decay_ms;
+        return 1.0 - x * x * (3.0 - 2.0 * x);
+    };
+    const double kept = kept_at(age) / kept_at(age - std::min(age, tick_ms));
+    return static_cast<std::size_t>(static_cast<double>(granules) * (1.0 - kept) + 0.5);
+}
+
 }  // namespace
 
 std::optional<Run> NodeArena::oldest_granules(std::size_t most_slices) noexcept {
@@ -72,7 +86,6 @@ std::size_t NodeArena::select(std::size_t bytes, ReleaseScope scope, Segments& s
 
 std::size_t NodeArena::select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,
                                       Segments& segments) noexcept {
-    // Of what is left after each tick the share tick / (time left) goes: the run shrinks linearly to nothing.
     std::size_t count = 0;
     for (const RunKind kind : {RunKind::kIdle, RunKind::kPrefaulted}) {
         for (auto run = heap_.first(kind); run && count < kSegments;) {
@@ -82,12 +95,10 @@ std::size_t NodeArena::select_decayed(std::uint32_t now_ms, std::uint32_t tick_m
             for (std::size_t g = first; g < last; ++g)
                 age = std::min(age, idle_age(run->range->idle_since[g], now_ms));
             const std::size_t granules = last - first;
-            const std::size_t left = age >= decay_ms ? 0 : decay_ms - age;
-            const std::size_t go =
-                std::min(granules, (granules * tick_ms + left + tick_ms - 1) / (left + tick_ms));
-            if (granules != 0 && age >= tick_ms && go != 0) {
-                Run part = heap_.take_part(*run, (last - go) * kSlicesPerGranule, go * kSlicesPerGranule);
-                segments[count++] = part;
+            const std::size_t go = decayed(granules, age, tick_ms, decay_ms);
+            if (age >= tick_ms && go != 0) {
+                segments[count++] =
+                    heap_.take_part(*run, (last - go) * kSlicesPerGranule, go * kSlicesPerGranule);
             }
             run = next;
         }

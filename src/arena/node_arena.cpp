@@ -160,24 +160,24 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align, slack_for(bytes))) {
         return live_extent(*run, 0, false);
     }
-    // Idle memory that only has to be lengthened grows what is held by less than a block of its own.
-    std::size_t idle = 0;
-    const std::optional<Run> lengthened = align == 1 ? heap_.take_lengthened(slices, idle) : std::nullopt;
-    const std::size_t wanted = (slices - idle) * kSliceBytes;
+    // Idle memory that only lacks a part grows what is held by less than a block of its own would.
+    const std::optional<JoinedRun> joined = align == 1 ? heap_.take_joined(slices) : std::nullopt;
+    const std::size_t idle_bytes = joined ? joined->idle.bytes() : 0;
+    const std::size_t wanted = slices * kSliceBytes - idle_bytes;
     base::Result<Run> run = base::Failure{ErrorCode::kLimitExceeded, 0, bytes, settings_.budget->limit()};
     if (settings_.budget->charge(wanted)) {
-        run = lengthened ? prepare(*lengthened) : take_vacant(slices, align, Purpose::kLargeBlock);
+        run = joined ? prepare(joined->whole()) : take_vacant(slices, align, Purpose::kLargeBlock);
         if (!run) settings_.budget->uncharge(wanted);
     }
     if (!run) {
-        if (lengthened) {
-            heap_.put({lengthened->range, lengthened->first, idle, RunKind::kIdle});
-            heap_.put({lengthened->range, lengthened->first + idle, slices - idle, RunKind::kVacant});
+        if (joined) {
+            heap_.put(joined->idle);
+            heap_.put(joined->vacant);
         }
         return run.failure();
     }
     commit(wanted);
-    return live_extent(*run, idle * kSliceBytes, idle == 0);
+    return live_extent(*run, idle_bytes, idle_bytes == 0);
 }
 
 void NodeArena::put_idle(Run run, RunKind kind) noexcept {

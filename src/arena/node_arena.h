@@ -93,7 +93,7 @@ public:
     base::Result<Extent> take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept;
     /// Counts `slices` more slices of a slab as committed. False: the limit.
     bool charge_slab(Tier tier, std::size_t slices) noexcept;
-    /// Takes a slab's memory back: of its slices the first `used` were handed out wholly, those up to
+    /// Takes a slab's memory back: of its slices the first `used` were handed out, those up to
     /// `charged` are committed, the others vacant.
     void put_slab_memory(const Slab& slab, Tier tier, std::size_t used, std::size_t charged) noexcept;
     void* allocate_record(std::size_t bytes) noexcept;

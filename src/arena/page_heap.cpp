@@ -124,19 +124,41 @@ std::optional<Run> PageHeap::take_fresh(std::size_t slices, std::size_t align, P
     return std::nullopt;
 }
 
-std::optional<Run> PageHeap::take_lengthened(std::size_t slices, std::size_t& idle) noexcept {
-    for (AddressRange* range = ranges_; range != nullptr; range = range->next) {
-        if (range->for_slabs || range->fresh == 0) continue;
-        const SliceEntry last = range->entry(range->fresh - 1);
-        if (!last.is_free_run() || last.kind() != RunKind::kIdle || last.slices() >= slices) continue;
-        idle = last.slices();
-        if (slices - idle > range->slices - range->fresh) continue;
-        const Run run{range, range->fresh - idle, idle, RunKind::kIdle};
-        unlink(run);
-        range->fresh += slices - idle;
-        return Run{range, run.first, slices, RunKind::kVacant};
+Run PageHeap::vacant_beside(const Run& idle, std::size_t wanted) noexcept {
+    AddressRange* range = idle.range;
+    const std::size_t end = idle.first + idle.slices;
+    const bool at_the_end = end == range->fresh;
+    const SliceEntry behind = at_the_end ? SliceEntry() : range->entry(end);
+    const bool vacant_behind = behind.is_free_run() && behind.kind() == RunKind::kVacant;
+    if (vacant_behind && behind.slices() >= wanted) return {range, end, wanted, RunKind::kVacant};
+    if (at_the_end && range->slices - end >= wanted) return {range, end, wanted, RunKind::kVacant};
+    const SliceEntry before = idle.first == 0 ? SliceEntry() : range->entry(idle.first - 1);
+    const bool vacant_before = before.is_free_run() && before.kind() == RunKind::kVacant;
+    if (vacant_before && before.slices() >= wanted)
+        return {range, idle.first - wanted, wanted, RunKind::kVacant};
+    return {};
+}
+
+std::optional<JoinedRun> PageHeap::take_joined(std::size_t slices) noexcept {
+    JoinedRun best;
+    for (auto idle = first(RunKind::kIdle); idle; idle = after(*idle)) {
+        if (idle->range->for_slabs || idle->slices >= slices || idle->slices <= best.idle.slices) continue;
+        const Run vacant = vacant_beside(*idle, slices - idle->slices);
+        if (vacant.slices != 0) best = {*idle, vacant};
     }
-    return std::nullopt;
+    if (best.idle.slices == 0) return std::nullopt;
+    AddressRange* range = best.idle.range;
+    unlink(best.idle);
+    if (best.vacant.first == range->fresh) {
+        range->fresh += best.vacant.slices;
+    } else {
+        const bool behind = best.vacant.first > best.idle.first;
+        const std::size_t edge = behind ? best.vacant.first : best.vacant.first + best.vacant.slices - 1;
+        const std::size_t length = range->entry(edge).slices();
+        take_part({range, behind ? edge : edge + 1 - length, length, RunKind::kVacant}, best.vacant.first,
+                  best.vacant.slices);
+    }
+    return best;
 }
 
 void PageHeap::put(Run run) noexcept {

@@ -6,6 +6,7 @@
 // TAOCP 1, 2.5).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,17 @@ struct Run {
 
     std::uintptr_t address() const noexcept { return range->address_of(first); }
     std::size_t bytes() const noexcept { return slices * base::kSliceBytes; }
+};
+
+/// Two neighbouring runs to be used as one.
+struct JoinedRun {
+    Run idle;
+    Run vacant;
+
+    Run whole() const noexcept {
+        return {idle.range, std::min(idle.first, vacant.first), idle.slices + vacant.slices,
+                RunKind::kVacant};
+    }
 };
 
 /// What a run is wanted for. Slabs live long: one cut out of a long run, or set into a gap between large
@@ -51,10 +63,9 @@ public:
     std::optional<Run> take_fresh(std::size_t slices, std::size_t align,
                                   Purpose purpose = Purpose::kLargeBlock) noexcept;
 
-    /// The idle run that ends where a range's unused part begins, if it is shorter than `slices` and the
-    /// unused part makes up for that: the run as it was, lengthened to `slices`, and in `idle` how many of
-    /// them were idle.
-    std::optional<Run> take_lengthened(std::size_t slices, std::size_t& idle) noexcept;
+    /// An idle run too short by itself, with as much of the vacant or never used memory next to it as makes
+    /// `slices`; of several the one with the longest idle part. Of ranges for large blocks only.
+    std::optional<JoinedRun> take_joined(std::size_t slices) noexcept;
 
     /// Takes [first, first + slices) out of the free run `run`, of which it is a part; the rest stays free.
     Run take_part(const Run& run, std::size_t first, std::size_t slices) noexcept;
@@ -92,6 +103,9 @@ private:
     static Run run_at(std::uintptr_t address) noexcept;
     void link(const Run& run) noexcept;
     void unlink(const Run& run) noexcept;
+    /// What `wanted` more slices next to the idle run could be: behind it, or else before it; 0 slices if
+    /// nothing.
+    static Run vacant_beside(const Run& idle, std::size_t wanted) noexcept;
     static void clear_edges(const Run& run) noexcept;
 
     AddressRange* ranges_ = nullptr;

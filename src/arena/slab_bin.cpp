@@ -15,8 +15,13 @@ namespace {
 
 std::size_t bitmap_words(const base::ClassShape& shape) noexcept { return (shape.blocks + 63) / 64; }
 
+/// One for each block, and one for what is left behind the last, which is never live: so a return need not
+/// ask whether an index is one of a block.
+std::size_t state_count(const base::ClassShape& shape) noexcept { return std::size_t{shape.blocks} + 1; }
+
 std::size_t record_bytes(const base::ClassShape& shape) noexcept {
-    return base::align_up(sizeof(Slab) + bitmap_words(shape) * sizeof(std::uint64_t) + shape.blocks, 64);
+    return base::align_up(sizeof(Slab) + bitmap_words(shape) * sizeof(std::uint64_t) + state_count(shape),
+                          64);
 }
 
 }  // namespace
@@ -113,7 +118,7 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     slab->idle_since = static_cast<std::uint32_t>(os::coarse_milliseconds());
     slab->returned = reinterpret_cast<std::uint64_t*>(slab + 1);
     slab->states = reinterpret_cast<std::atomic<std::uint8_t>*>(slab->returned + bitmap_words(shape));
-    for (std::uint32_t i = 0; i < shape.blocks; ++i) new (&slab->states[i]) std::atomic<std::uint8_t>(0);
+    for (std::size_t i = 0; i < state_count(shape); ++i) new (&slab->states[i]) std::atomic<std::uint8_t>(0);
     for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
     slab->recycled = memory->reused();
     slab->fresh_is_zero = memory->zero;
@@ -155,8 +160,12 @@ void SlabBin::retire(NodeArena& arena, Slab* slab) noexcept {
     --empty_;
     returned_ -= slab->returned_count();
     const Tier tier = base::tier_of(slab->shape.block_bytes);
-    const std::size_t handed_out = std::size_t{slab->fresh} * slab->shape.block_bytes / base::kSliceBytes;
-    arena.put_slab_memory(*slab, tier, slab->recycled ? slab->charged : handed_out, slab->charged);
+    // A slice of which part was handed out counts as all of it: set apart, such slices would keep what lies
+    // around them from merging, and a class whose blocks do not fill their slab would never hit.
+    const std::size_t bytes = std::size_t{slab->fresh} * slab->shape.block_bytes;
+    const bool all = slab->recycled || slab->fresh == slab->shape.blocks;
+    const std::size_t handed_out = (bytes + base::kSliceBytes - 1) / base::kSliceBytes;
+    arena.put_slab_memory(*slab, tier, all ? slab->charged : handed_out, slab->charged);
     arena.free_record(slab, record_bytes(slab->shape));
 }
 

@@ -17,7 +17,7 @@ namespace numapool::arena {
 /// blocks and one state byte for each block follow it.
 struct Slab {
     std::uintptr_t base = 0;
-    std::atomic<std::uint8_t>* states = nullptr;  ///< a BlockState for each block
+    std::atomic<std::uint8_t>* states = nullptr;  ///< a BlockState for each block, and for the rest
     base::ClassShape shape{};
     std::uint32_t size_class = 0;
     // From here on guarded by the bin's lock.
@@ -41,10 +41,8 @@ struct Slab {
 
 /// The state of the slab's block that starts at `address`; nullptr if none does.
 inline std::atomic<std::uint8_t>* state_at(const Slab& slab, std::uintptr_t address) noexcept {
-    const std::size_t offset = address - slab.base;
-    const std::uint32_t index = base::block_index(slab.shape, offset);
-    if (index >= slab.shape.blocks || std::size_t{index} * slab.shape.block_bytes != offset) return nullptr;
-    return &slab.states[index];
+    const base::BlockPosition at = base::block_position(slab.shape, address - slab.base);
+    return at.starts && at.index < slab.shape.blocks ? &slab.states[at.index] : nullptr;
 }
 
 inline bool is_live(const std::atomic<std::uint8_t>& state) noexcept {

@@ -45,6 +45,10 @@ public:
 
     constexpr bool is_slab() const noexcept { return (word_ & kTagMask) == kSlab; }
     constexpr bool is_block() const noexcept { return (word_ & kTagMask) == kBlock; }
+    /// is_block() with state() kLive, in one comparison.
+    constexpr bool is_live_block() const noexcept {
+        return (word_ & 0xff) == (kBlock | static_cast<std::uint64_t>(BlockState::kLive) << kDetailShift);
+    }
     constexpr bool is_free_run() const noexcept { return (word_ & kTagMask) == kFree; }
     Slab* slab() const noexcept { return reinterpret_cast<Slab*>(word_ & ~kTagMask); }
     constexpr std::size_t slices() const noexcept { return word_ >> kLengthShift; }

@@ -28,10 +28,12 @@ inline constexpr std::uint32_t kSizeClasses = kLinearClasses + 8 * 10;
 
 /// The class whose blocks hold `bytes`, 0 to kMaxSlabBlockBytes.
 constexpr std::uint32_t size_class(std::size_t bytes) noexcept {
-    if (bytes <= 1024) return bytes == 0 ? 0 : static_cast<std::uint32_t>((bytes - 1) >> 6);
     const std::size_t last = bytes - 1;
+    if (last < 1024) return static_cast<std::uint32_t>(last >> 6);
+    if (bytes == 0) return 0;
     const unsigned doubling = floor_log2(last);
-    return kLinearClasses + (doubling - 10) * 8 + static_cast<std::uint32_t>((last >> (doubling - 3)) & 7);
+    // The highest bit and the three below it make 8 to 15.
+    return kLinearClasses - 8 + (doubling - 10) * 8 + static_cast<std::uint32_t>(last >> (doubling - 3));
 }
 
 constexpr std::size_t class_bytes(std::uint32_t size_class) noexcept {
@@ -50,8 +52,7 @@ struct ClassShape {
     std::uint32_t block_bytes;
     std::uint32_t blocks;      ///< in one slab
     std::uint32_t slices;      ///< of one slab
-    std::uint32_t reciprocal;  ///< ceil(2^31 / units), units = block_bytes / 64: index = (offset / 64 *
-                               ///< reciprocal) >> 31
+    std::uint64_t reciprocal;  ///< ceil(2^64 / block_bytes); see block_position
 };
 
 constexpr ClassShape class_shape(std::uint32_t size_class) noexcept {
@@ -61,15 +62,28 @@ constexpr ClassShape class_shape(std::uint32_t size_class) noexcept {
     const std::size_t wanted = block > (std::size_t{128} << 10) ? 4 : 8;
     std::size_t slices = align_up(block * wanted, kSliceBytes) / kSliceBytes;
     if (block <= 8192) slices = 1;
-    const std::size_t units = block / 64;
     return {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(slices * kSliceBytes / block),
-            static_cast<std::uint32_t>(slices),
-            static_cast<std::uint32_t>(((std::uint64_t{1} << 31) + units - 1) / units)};
+            static_cast<std::uint32_t>(slices), ~std::uint64_t{0} / block + 1};
 }
 
-/// Which of a slab's blocks `offset` lies in; exact for all offsets in slabs of up to 4 MiB.
+struct BlockPosition {
+    /// Which of a slab's blocks an offset lies in; ClassShape::blocks for what is left behind the last.
+    std::uint32_t index;
+    bool starts;  ///< whether it starts there
+};
+
+/// Exact for all offsets in slabs of up to 4 MiB. The product's upper half is the quotient, and its lower
+/// half is below the reciprocal just where the division leaves no remainder (Lemire, Kaser, Kurz: Faster
+/// remainder by direct computation, 2019).
+constexpr BlockPosition block_position(const ClassShape& shape, std::size_t offset) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(offset) * shape.reciprocal;
+    return {static_cast<std::uint32_t>(product >> 64),
+            static_cast<std::uint64_t>(product) < shape.reciprocal};
+}
+
 constexpr std::uint32_t block_index(const ClassShape& shape, std::size_t offset) noexcept {
-    return static_cast<std::uint32_t>((std::uint64_t{offset / 64} * shape.reciprocal) >> 31);
+    return block_position(shape, offset).index;
 }
 
 inline constexpr std::array<ClassShape, kSizeClasses> kClassShapes = [] {

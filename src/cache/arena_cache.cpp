@@ -16,12 +16,12 @@ constexpr std::uint32_t kSkipSearches = 64;
 base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t size_class) noexcept {
     Magazine& magazine = magazines_[size_class];
     arena::SlabBin& bin = arena_->bin(size_class);
-    const std::size_t wanted = 1 + magazine.limit / 2;
-    const std::size_t got = bin.take_returned(magazine.blocks.data(), wanted);
+    const std::size_t wanted = 1 + magazine.limit() / 2;
+    const std::size_t got = bin.take_returned(magazine.blocks(), wanted);
     if (got != 0) {
         for (std::size_t i = 0; i < got; ++i) {
-            magazine.blocks[i].state->store(static_cast<std::uint8_t>(arena::BlockState::kCached),
-                                            std::memory_order_relaxed);
+            magazine.blocks()[i].state->store(static_cast<std::uint8_t>(arena::BlockState::kCached),
+                                              std::memory_order_relaxed);
         }
         magazine.resize(static_cast<std::uint32_t>(got));
         return arena::FreshBlock{magazine.pop(), true, false};
@@ -43,12 +43,13 @@ std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcep
     }
     for (std::uint32_t other = 0; other < base::kSizeClasses; ++other) {
         Magazine& spare = magazines_[other];
-        if (other == size_class || spare.limit == 0 || base::tier_of(base::class_bytes(other)) != tier)
+        if (other == size_class || spare.limit() == 0 || base::tier_of(base::class_bytes(other)) != tier)
             continue;
         // A class that is not in use now gives up its blocks as well as its room.
-        const std::uint32_t got = std::min<std::uint32_t>(spare.limit, static_cast<std::uint32_t>(most));
-        spare.limit -= got;
-        if (spare.size() > spare.limit) spill(spare, other, spare.size() - spare.limit);
+        const std::uint32_t got = std::min<std::uint32_t>(spare.limit(), static_cast<std::uint32_t>(most));
+        const std::uint32_t left = spare.limit() - got;
+        if (spare.size() > left) spill(spare, other, spare.size() - left);
+        spare.set_limit(left);
         return got;
     }
     skip_search_ = kSkipSearches;
@@ -57,27 +58,27 @@ std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcep
 
 void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
     Magazine& magazine = magazines_[size_class];
-    if (magazine.limit < Magazine::kCapacity) {
-        const std::size_t most = std::min<std::size_t>(kDrawAtOnce, Magazine::kCapacity - magazine.limit);
-        magazine.limit += static_cast<std::uint32_t>(draw(size_class, most));
+    if (magazine.limit() < Magazine::kCapacity) {
+        const std::size_t most = std::min<std::size_t>(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
+        magazine.set_limit(magazine.limit() + static_cast<std::uint32_t>(draw(size_class, most)));
     }
-    if (magazine.size() >= magazine.limit) {
-        if (magazine.limit == 0) {
+    if (magazine.size() >= magazine.limit()) {
+        if (magazine.limit() == 0) {
             arena_->bin(size_class).put(*arena_, &block, 1);
             return;
         }
-        spill(magazine, size_class, magazine.limit / 2 + 1);
+        spill(magazine, size_class, magazine.limit() / 2 + 1);
     }
-    magazine.push(block);
+    static_cast<void>(magazine.push(block));  // there is room now
 }
 
 void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32_t count) noexcept {
     count = std::min(count, magazine.size());
     if (count == 0) return;
     // The bottom of the stack is what was used longest ago.
-    arena_->bin(size_class).put(*arena_, magazine.blocks.data(), count);
-    std::copy(magazine.blocks.begin() + count, magazine.blocks.begin() + magazine.size(),
-              magazine.blocks.begin());
+    arena::Block* const blocks = magazine.blocks();
+    arena_->bin(size_class).put(*arena_, blocks, count);
+    std::copy(blocks + count, blocks + magazine.size(), blocks);
     magazine.resize(magazine.size() - count);
 }
 
@@ -108,9 +109,9 @@ void ArenaCache::flush_magazines() noexcept {
     for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
         Magazine& magazine = magazines_[size_class];
         spill(magazine, size_class, magazine.size());
-        if (magazine.limit != 0)
-            budget_->give_back(base::tier_of(base::class_bytes(size_class)), magazine.limit);
-        magazine.limit = 0;
+        if (magazine.limit() != 0)
+            budget_->give_back(base::tier_of(base::class_bytes(size_class)), magazine.limit());
+        magazine.set_limit(0);
     }
 }
 

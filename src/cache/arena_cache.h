@@ -35,6 +35,8 @@ struct ThreadFigures {
 
 /// Thread safety: its thread only, but for drain_large, ready_blocks and the figures.
 class ArenaCache {
+    std::array<Magazine, base::kSizeClasses> magazines_{};  // first, so that one is found without an offset
+
 public:
     /// Ties the cache, empty and zeroed, to an arena.
     void attach(arena::NodeArena& arena, TierBudget& budget) noexcept {
@@ -81,7 +83,6 @@ private:
     TierBudget* budget_ = nullptr;
     LargeSlots large_;
     std::uint32_t skip_search_ = 0;
-    std::array<Magazine, base::kSizeClasses> magazines_{};
 };
 
 }  // namespace numapool::cache

@@ -14,8 +14,8 @@ namespace numapool::cache {
 class LargeSlots {
 public:
     static constexpr std::uint32_t kSlots = 4;
-    /// A block serves requests of its own size only, in these steps: looser matches would scatter what is live over
-    /// memory that could otherwise merge.
+    /// A block serves requests of its own size only, in these steps: looser matches would scatter what is
+    /// live over memory that could otherwise merge.
     static constexpr std::size_t kGrain = std::size_t{64} << 10;
 
     /// Owner only. A block of `bytes` and less than kGrain more, at a multiple of `alignment`; 0 if there is

@@ -44,6 +44,7 @@ void end_thread(void* table) noexcept {
         }
     }
     thread_caches = nullptr;
+    hot_cache = {};
     thread_ended = true;
     os::release(reinterpret_cast<std::uintptr_t>(table), kTableBytes);
 }
@@ -55,6 +56,7 @@ void make_end_of_thread() noexcept {
 }  // namespace
 
 constinit thread_local ThreadCache** thread_caches = nullptr;
+constinit thread_local HotCache hot_cache{};
 
 std::mutex& lifetime_mutex() noexcept { return lifetime; }
 

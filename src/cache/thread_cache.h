@@ -90,6 +90,21 @@ private:
 /// The calling thread's caches by pool slot; nullptr before its first.
 extern constinit thread_local ThreadCache** thread_caches __attribute__((tls_model("initial-exec")));
 
+/// Tells one arena of one pool from every other that ever was.
+constexpr std::uint64_t cache_key(std::uint64_t pool_id, std::uint32_t arena) noexcept {
+    return pool_id * kMaxArenas + arena;
+}
+/// No arena's, and none when an arena's index is added.
+inline constexpr std::uint64_t kNoCacheKey = std::uint64_t{1} << 63;
+
+/// The cache that the calling thread allocated from last: one comparison finds it again. A key never comes
+/// again, so nobody need tell it of a pool's end.
+struct HotCache {
+    std::uint64_t key = 0;
+    ArenaCache* cache = nullptr;
+};
+extern constinit thread_local HotCache hot_cache __attribute__((tls_model("initial-exec")));
+
 /// The calling thread's cache in the pool; nullptr if it has none yet.
 inline ThreadCache* find_cache(std::uint32_t slot, std::uint64_t pool_id) noexcept {
     ThreadCache** caches = thread_caches;

@@ -135,7 +135,7 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     if (size_class == base::kSizeClasses) return take_large(cache, bytes, alignment, failure);
     const std::size_t block_bytes = base::class_bytes(size_class);
     cache::Magazine& magazine = cache.magazine(size_class);
-    if (magazine.size() != 0) {
+    if (!magazine.empty()) {
         return {reinterpret_cast<void*>(magazine.pop().address), block_bytes, size_class, block_bytes, false};
     }
     auto block = cache.allocate_past_magazine(size_class);

@@ -51,6 +51,26 @@ detail::PoolCore* make_core(const PoolOptions& options) {
     return block;
 }
 
+[[gnu::noinline]] void* allocate_cold(detail::PoolCore& core, std::size_t bytes) {
+    const Request request;
+    void* block = core.allocate_fast(bytes, request);
+    return block != nullptr ? block : allocate_or_throw(core, bytes, request);
+}
+
+[[gnu::noinline]] ErrorCode try_return(detail::PoolCore& core, void* block) noexcept {
+    return detail::PoolCore::return_block(block, ReturnedBy::kCaller, &core);
+}
+
+[[gnu::noinline]] void return_or_throw(detail::PoolCore& core, void* block) {
+    if (const ErrorCode code = try_return(core, block); code != ErrorCode::kOk)
+        detail::throw_refused_return(core, code, block);
+}
+
+[[gnu::always_inline]] inline bool return_hot(const detail::PoolCore& core, void* block) noexcept {
+    return detail::PoolCore::return_hot(block, ReturnedBy::kCaller,
+                                        [&](const detail::PoolCore& pool) { return &pool == &core; });
+}
+
 }  // namespace
 
 MemoryPool::MemoryPool(const PoolOptions& options) : core_(make_core(options)) {}
@@ -59,6 +79,11 @@ MemoryPool::~MemoryPool() { core_->release(); }
 void MemoryPool::initialize(std::size_t reserve_bytes) {
     if (const auto done = core_->initialize(reserve_bytes); !done)
         detail::throw_failure(*core_, done.failure());
+}
+
+void* MemoryPool::allocate(std::size_t bytes) {
+    void* block = core_->allocate_hot(bytes);
+    return block != nullptr ? block : allocate_cold(*core_, bytes);
 }
 
 void* MemoryPool::allocate(std::size_t bytes, const Request& request) {
@@ -74,13 +99,11 @@ void* MemoryPool::try_allocate(std::size_t bytes, const Request& request, ErrorC
 }
 
 ErrorCode MemoryPool::try_deallocate(void* block) noexcept {
-    return detail::PoolCore::return_block(block, ReturnedBy::kCaller, core_);
+    return return_hot(*core_, block) ? ErrorCode::kOk : try_return(*core_, block);
 }
 
 void MemoryPool::deallocate(void* block) {
-    if (const ErrorCode code = try_deallocate(block); code != ErrorCode::kOk) [[unlikely]] {
-        detail::throw_refused_return(*core_, code, block);
-    }
+    if (!return_hot(*core_, block)) return_or_throw(*core_, block);
 }
 
 void MemoryPool::return_buffer(Buffer&& buffer) {

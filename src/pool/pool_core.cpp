@@ -44,8 +44,14 @@ PoolCore::~PoolCore() {
 }
 
 bool PoolCore::set_up(const Topology& topology) noexcept {
-    fast_.store(!strict_ && !settings_.disabled, std::memory_order_relaxed);
-    fast_return_.store(!options_.zero_on_return, std::memory_order_relaxed);
+    if (!make_arenas(topology)) return false;
+    if (strict_ || settings_.disabled || options_.zero_on_return) return true;
+    fast_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
+    if (single_arena_) only_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
+    return true;
+}
+
+bool PoolCore::make_arenas(const Topology& topology) noexcept {
     arena_of_memory_.fill(-1);
     if (!caches_.make_spare()) return false;
     if (!options_.numa_aware) {
@@ -99,7 +105,8 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     // Part of the large tier's bound goes to threads' slots, which are quicker, the rest to the arena's
     // credits.
     const bool slots = !options_.max_idle_bytes && options_.idle_decay != std::chrono::milliseconds(0);
-    // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes a tier.
+    // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes a
+    // tier.
     const auto ready = [&](std::size_t largest_block) {
         if (!options_.max_idle_bytes) return options_.max_buffers;
         return std::min(options_.max_buffers, *options_.max_idle_bytes / 4 / largest_block);
@@ -143,8 +150,8 @@ void PoolCore::release() noexcept {
 }
 
 void PoolCore::close() noexcept {
-    fast_.store(false, std::memory_order_relaxed);
-    fast_return_.store(false, std::memory_order_relaxed);
+    fast_key_.store(cache::kNoCacheKey, std::memory_order_relaxed);
+    only_key_.store(cache::kNoCacheKey, std::memory_order_relaxed);
     closed_.store(true, std::memory_order_relaxed);
     trim(0, EvictionCause::kTrim);
 }

@@ -38,6 +38,9 @@ public:
     /// Closes the pool; it is destroyed now, or when its last live block returns.
     void release() noexcept;
 
+    /// What a default request most often needs: a block that the cache the calling thread used last has
+    /// ready; nullptr if it must go on to allocate_fast.
+    void* allocate_hot(std::size_t bytes) noexcept;
     /// A block that the calling thread has ready; nullptr if there is none or the request is out of the
     /// ordinary.
     void* allocate_fast(std::size_t bytes, const Request& request) noexcept;
@@ -47,6 +50,10 @@ public:
         void* block = allocate_fast(bytes, request);
         return block != nullptr ? block : allocate_slow(bytes, request, failure);
     }
+    /// Takes a small or medium block of the cache that the calling thread used last; false, and nothing is
+    /// done, if it must go on to return_block. `belongs(pool)` says whether it may be that pool's.
+    template <class Belongs>
+    static bool return_hot(void* block, ReturnedBy by, Belongs belongs) noexcept;
     /// Returns a block of whichever pool, by its address; if `expected` is given, only of that pool.
     static ErrorCode return_block(void* block, ReturnedBy by, const PoolCore* expected) noexcept;
 
@@ -91,6 +98,7 @@ private:
     PoolCore(const PoolOptions& options, const CoreSettings& settings, std::uint64_t id, std::uint32_t slot);
     ~PoolCore();
     bool set_up(const Topology& topology) noexcept;
+    bool make_arenas(const Topology& topology) noexcept;
 
     // Taking: allocate.cpp
     std::uint32_t arena_of_current_node() const noexcept;
@@ -147,9 +155,11 @@ private:
     const std::uint32_t slot_;
     const bool monitoring_;
     const bool strict_;
-    bool single_arena_ = true;             ///< the current node's memory is always arena 0's
-    std::atomic<bool> fast_{true};         ///< not closed, strict or disabled: the short paths are right
-    std::atomic<bool> fast_return_{true};  ///< not closed, and nothing is zeroed on its way back
+    bool single_arena_ = true;  ///< the current node's memory is always arena 0's
+    /// cache_key of arena 0 while the short ways are right: not closed, strict, disabled or zeroing.
+    std::atomic<std::uint64_t> fast_key_{cache::kNoCacheKey};
+    /// The same if every request for the current node goes to arena 0.
+    std::atomic<std::uint64_t> only_key_{cache::kNoCacheKey};
     std::atomic<bool> closed_{false};
     bool released_ = false;  ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;

@@ -161,7 +161,7 @@ Statistics PoolCore::statistics() {
         result.memory_usage_bytes += node.memory_usage_bytes;
         result.live_bytes += node.live_bytes;
         result.idle_bytes += node.idle_bytes;
-        result.bytes_requested += sums.requested;
+        if (monitoring_) result.bytes_requested += sums.requested;
         result.auto_returns += sums.auto_returns;
         // Ranges get their policy before their first block, and a system that refuses one refuses all.
         if (arena.policy_error() != 0) result.fallback_allocations += node.allocations;

@@ -147,9 +147,19 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
 }  // namespace numapool::detail
 
 namespace numapool {
+namespace {
+
+// Apart, so that the short way needs no stack frame.
+[[gnu::noinline]] ErrorCode return_cold(void* block, ReturnedBy by) noexcept {
+    return detail::PoolCore::return_block(block, by, nullptr);
+}
+
+}  // namespace
 
 ErrorCode return_block(void* block, ReturnedBy by) noexcept {
-    return detail::PoolCore::return_block(block, by, nullptr);
+    if (detail::PoolCore::return_hot(block, by, [](const detail::PoolCore&) { return true; })) [[likely]]
+        return ErrorCode::kOk;
+    return return_cold(block, by);
 }
 
 }  // namespace numapool

@@ -248,8 +248,12 @@ TEST_P(EveryOption, F13_AnotherPoolsBlockIsRefusedAndStaysLive) {
 
 // F15
 TEST_P(EveryOption, F15_ADroppedBufferComesBackAndIsCounted) {
-    { const Buffer dropped = pool().get_buffer(100 * kKiB); }
-    { const Array<float> dropped = pool().get_array<float>({100, 100}); }
+    {
+        const Buffer dropped = pool().get_buffer(100 * kKiB);
+    }
+    {
+        const Array<float> dropped = pool().get_array<float>({100, 100});
+    }
     pool().return_buffer(pool().get_buffer(100));
     const Statistics s = pool().get_statistics();
     EXPECT_EQ(s.live_buffers, 0U);
@@ -283,7 +287,8 @@ TEST_P(EveryOption, F14_BuffersOutliveTheirPool) {
 
 TEST_P(EveryOption, AnyThreadMayReturnAnyBlock) {
     std::vector<void*> blocks;
-    for (int i = 0; i < 200; ++i) blocks.push_back(pool().allocate(kSizes[std::size_t(i) % std::size(kSizes)]));
+    for (int i = 0; i < 200; ++i)
+        blocks.push_back(pool().allocate(kSizes[std::size_t(i) % std::size(kSizes)]));
     std::vector<std::thread> threads;
     for (std::size_t t = 0; t < 4; ++t) {
         threads.emplace_back([&, t] {

@@ -149,14 +149,31 @@ TEST(MaxBuffers, BoundsWhatSmallTiersKeepReady) {
         options.max_buffers = most;
         MemoryPool pool(options);
         for (const std::size_t bytes : {std::size_t{64}, std::size_t{500}, 4 * kKiB, 100 * kKiB}) {
-            // A slab that was used in part may take a round or two until all of it was handed out.
-            for (int i = 0; i < 4; ++i) step(pool, 60, bytes);
+            // A slab that was used in part may take a few rounds until all of it was handed out.
+            for (int i = 0; i < 8; ++i) step(pool, 60, bytes);
             const std::uint64_t hits = pool.get_statistics().cache_hits;
             step(pool, 60, bytes);
             const Statistics s = pool.get_statistics();
             EXPECT_EQ(s.cache_hits - hits, 60U) << "a block that went back to its slab is a hit still";
             EXPECT_LE(s.tier(Tier::kSmall).idle_buffers, most);
             EXPECT_LE(s.tier(Tier::kMedium).idle_buffers, most);
+        }
+    }
+}
+
+TEST(SteadyUse, HitsAndDoesNotGrow) {
+    for (const std::size_t most : {0U, 1U, 32U}) {
+        for (std::size_t bytes = 100; bytes < kMiB; bytes += bytes / 3) {
+            PoolOptions options = steady_options();
+            options.max_buffers = most;
+            MemoryPool pool(options);
+            for (int i = 0; i < 10; ++i) step(pool, 61, bytes);
+            const Statistics before = pool.get_statistics();
+            for (int i = 0; i < 40; ++i) step(pool, 61, bytes);
+            const Statistics after = pool.get_statistics();
+            EXPECT_EQ(after.cache_hits - before.cache_hits, 40U * 61U)
+                << bytes << " bytes, max_buffers " << most;
+            EXPECT_EQ(after.memory_usage_bytes, before.memory_usage_bytes) << bytes;
         }
     }
 }

@@ -94,7 +94,8 @@ TEST(EnvironmentVariables, ReplaceBindAndHugePages) {
 }
 
 TEST(EnvironmentVariables, UnreadableOnesAreNamed) {
-    for (const char* name : {"NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_DISABLE", "NUMAPOOL_MAX_BYTES"}) {
+    for (const char* name :
+         {"NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_DISABLE", "NUMAPOOL_MAX_BYTES"}) {
         const Environment variable(name, "perhaps");
         expect_refused({}, name);
     }

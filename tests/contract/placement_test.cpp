@@ -17,7 +17,8 @@ class WhereTest : public testing::Test {
 protected:
     void SetUp() override {
         int probe = 1;
-        if (where(&probe, sizeof probe).unknown != 0) GTEST_SKIP() << "this system will not tell where pages lie";
+        if (where(&probe, sizeof probe).unknown != 0)
+            GTEST_SKIP() << "this system will not tell where pages lie";
     }
 };
 
@@ -124,7 +125,8 @@ TEST(Placing, StrictBuffersAreVerifiedOrRefused) {
         ErrorCode why = ErrorCode::kOk;
         void* block = pool.try_allocate(2 * kMiB, {}, &why);
         if (block == nullptr) {
-            EXPECT_EQ(why, ErrorCode::kPlacementFailed) << "where the system will not tell, strict is an error";
+            EXPECT_EQ(why, ErrorCode::kPlacementFailed)
+                << "where the system will not tell, strict is an error";
             EXPECT_EQ(pool.get_statistics().live_buffers, 0U);
             continue;
         }

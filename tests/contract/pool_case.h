@@ -19,9 +19,9 @@ inline constexpr std::size_t kMiB = std::size_t{1} << 20;
 inline constexpr std::size_t kGiB = std::size_t{1} << 30;
 
 /// Sizes on both sides of every bound there is.
-inline constexpr std::size_t kSizes[] = {1,       63,          64,       65,       1023,    1024,
-                                         1025,    4096,        5000,     64 * kKiB, 65537,  300 * kKiB,
-                                         kMiB - 1, kMiB,       kMiB + 1, 2 * kMiB, 3000000, 8 * kMiB + 1};
+inline constexpr std::size_t kSizes[] = {1,        63,   64,       65,        1023,    1024,
+                                         1025,     4096, 5000,     64 * kKiB, 65537,   300 * kKiB,
+                                         kMiB - 1, kMiB, kMiB + 1, 2 * kMiB,  3000000, 8 * kMiB + 1};
 
 /// Options without decay: figures then change by calls alone.
 inline PoolOptions steady_options() {

@@ -32,7 +32,8 @@ TEST(Figures, HitsAndMissesAreExact) {
 TEST(Figures, PrefaultedMemoryIsNoHit) {
     MemoryPool pool(steady_options());
     pool.initialize(16 * kMiB);
-    for (const std::size_t bytes : {std::size_t{100}, 100 * kKiB, 5 * kMiB}) pool.deallocate(pool.allocate(bytes));
+    for (const std::size_t bytes : {std::size_t{100}, 100 * kKiB, 5 * kMiB})
+        pool.deallocate(pool.allocate(bytes));
     EXPECT_EQ(pool.get_statistics().cache_hits, 0U) << "no earlier buffer had returned it";
 }
 
@@ -60,7 +61,8 @@ TEST(Figures, BytesAreExact) {
 
 TEST(Figures, EfficiencyIsAboveEightNinths) {
     MemoryPool pool(steady_options());
-    for (std::size_t bytes = 600; bytes < 20 * kMiB; bytes += bytes / 7) pool.deallocate(pool.allocate(bytes));
+    for (std::size_t bytes = 600; bytes < 20 * kMiB; bytes += bytes / 7)
+        pool.deallocate(pool.allocate(bytes));
     EXPECT_GT(pool.get_statistics().allocation_efficiency, 8.0 / 9.0);
     EXPECT_LE(pool.get_statistics().allocation_efficiency, 1.0);
 }

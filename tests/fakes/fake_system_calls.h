@@ -1,5 +1,5 @@
-// Owns: a table of system calls that forwards to the kernel, plays a machine with several nodes, refuses calls
-// on demand and counts them. Must not know: what the code under test is for.
+// Owns: a table of system calls that forwards to the kernel, plays a machine with several nodes, refuses
+// calls on demand and counts them. Must not know: what the code under test is for.
 #pragma once
 
 #include <array>

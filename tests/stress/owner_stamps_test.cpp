@@ -43,7 +43,8 @@ struct Stamped {
     bool intact() const {
         const auto* words = static_cast<const std::uint64_t*>(block);
         const auto* tail = static_cast<const unsigned char*>(block) + bytes / sizeof owner * sizeof owner;
-        return std::all_of(words, words + bytes / sizeof owner, [&](std::uint64_t w) { return w == owner; }) &&
+        return std::all_of(words, words + bytes / sizeof owner,
+                           [&](std::uint64_t w) { return w == owner; }) &&
                std::all_of(tail, tail + bytes % sizeof owner,
                            [&](unsigned char byte) { return byte == (owner & 0xFF); });
     }
@@ -135,7 +136,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Setting{"Default", {}},
                     Setting{"Bounded", {.max_buffers = 3, .max_bytes = std::size_t{96} << 20}},
                     Setting{"IdleBytes", {.max_idle_bytes = std::size_t{8} << 20}},
-                    Setting{"FastDecay", {.zero_on_return = true, .idle_decay = std::chrono::milliseconds(20)}}),
+                    Setting{"FastDecay",
+                            {.zero_on_return = true, .idle_decay = std::chrono::milliseconds(20)}}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 // F28, F29

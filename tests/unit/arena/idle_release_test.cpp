@@ -107,7 +107,7 @@ TEST_F(IdleReleaseTest, F34_WhatTheSystemWillNotTakeStaysIdleAndCounted) {
     EXPECT_FALSE(again.zero);
 }
 
-TEST_F(IdleReleaseTest, DecayIsLinearAndComplete) {
+TEST_F(IdleReleaseTest, DecayIsSmoothAndComplete) {
     constexpr std::uint32_t kDecay = 10000;
     constexpr std::uint32_t kTick = 500;
     constexpr std::size_t kGranules = 100;
@@ -119,7 +119,8 @@ TEST_F(IdleReleaseTest, DecayIsLinearAndComplete) {
     for (std::uint32_t passed = kTick; passed < kDecay; passed += kTick) {
         EXPECT_TRUE(arena_.decay(start + passed, kTick, kDecay));
         const double left = static_cast<double>(arena_.committed_bytes()) / static_cast<double>(block.bytes);
-        EXPECT_NEAR(left, 1.0 - static_cast<double>(passed) / kDecay, 0.06) << passed;
+        const double x = static_cast<double>(passed) / kDecay;
+        EXPECT_NEAR(left, 1.0 - x * x * (3.0 - 2.0 * x), 0.06) << passed;
     }
     EXPECT_FALSE(arena_.decay(start + kDecay, kTick, kDecay)) << "all gone, nothing to look after";
     EXPECT_EQ(arena_.committed_bytes(), 0U);

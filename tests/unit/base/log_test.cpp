@@ -2,6 +2,7 @@
 // Must not know: what messages are about.
 #include "base/log.h"
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,27 @@ TEST(Log, TellsOnceForEachFlag) {
     }
     set_log_callback(nullptr, nullptr);
     EXPECT_EQ(received.messages.size(), 2U);
+}
+
+/// A child that logs under NUMAPOOL_LOG=`level` tells what matches `expected` on stderr.
+void expect_told(const char* level, const char* expected) {
+    EXPECT_EXIT(
+        {
+            ::setenv("NUMAPOOL_LOG", level, 1);
+            log(LogLevel::kInfo, "one");
+            log(LogLevel::kError, "two");
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), expected);
+}
+
+TEST(LogDeathTest, TheEnvironmentSetsTheLevel) {
+    // The variable is read once in a process: each child must be a new one.
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    expect_told("debug", "^numapool: info: one\nnumapool: error: two\n$");
+    expect_told("error", "^numapool: error: two\n$");
+    expect_told("off", "^$");
+    expect_told("loud", "\"loud\"; debug, info, warning, error or off(.|\n)*two");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ protected:
     }
     void give(std::uint32_t size_class, const arena::Block& block) {
         Magazine& magazine = cache_->magazine(size_class);
-        if (magazine.size() < magazine.limit) {
+        if (magazine.size() < magazine.limit()) {
             magazine.push(block);
         } else {
             cache_->free_past_magazine(size_class, block);
@@ -51,7 +51,7 @@ TEST_F(ArenaCacheTest, AMagazineFillsUpToItsCapacity) {
     cycle(small, 100);
     EXPECT_GT(cache_->magazine(small).size(), 0U);
     EXPECT_LE(cache_->magazine(small).size(), Magazine::kCapacity);
-    EXPECT_EQ(cache_->magazine(small).limit, Magazine::kCapacity);
+    EXPECT_EQ(cache_->magazine(small).limit(), Magazine::kCapacity);
     EXPECT_EQ(ready_.granted(Tier::kSmall), Magazine::kCapacity);
 }
 
@@ -62,7 +62,7 @@ TEST_F(ArenaCacheTest, AllMagazinesOfATierStayBelowItsBound) {
         EXPECT_LE(cache_->ready_blocks(Tier::kSmall), 32U);
         EXPECT_LE(ready_.granted(Tier::kSmall), 32U);
     }
-    EXPECT_GT(cache_->magazine(last).limit, 0U) << "the class in use took over room";
+    EXPECT_GT(cache_->magazine(last).limit(), 0U) << "the class in use took over room";
     EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
 }
 
@@ -87,9 +87,7 @@ TEST_F(ArenaCacheTest, RefillsHalfAMagazineAtOnce) {
 TEST_F(ArenaCacheTest, StatesFollowTheBlock) {
     using arena::BlockState;
     const std::uint32_t small = base::size_class(64);
-    const auto state = [](const arena::Block& block) {
-        return static_cast<BlockState>(block.state->load());
-    };
+    const auto state = [](const arena::Block& block) { return static_cast<BlockState>(block.state->load()); };
     const arena::Block block = get(small);
     EXPECT_EQ(state(block), BlockState::kLive);
     give(small, block);

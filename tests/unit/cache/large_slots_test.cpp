@@ -26,16 +26,16 @@ TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
     EXPECT_TRUE(slots.put(0x30000, kMiB));
 }
 
-TEST(LargeSlots, AFittingBlockIsAtMostAnEighthTooLarge) {
+TEST(LargeSlots, ABlockServesItsOwnSizeOnly) {
     LargeSlots slots;
     slots.limit = 1;
-    ASSERT_TRUE(slots.put(0x100000, 9 * kMiB));
-    EXPECT_EQ(slots.take(9 * kMiB + 1, 64), 0U);
-    EXPECT_EQ(slots.take(8 * kMiB - 8, 64), 0U);
-    EXPECT_EQ(slots.take(2 * kMiB, 64), 0U);
+    ASSERT_TRUE(slots.put(0x100000, 8 * kMiB));
+    for (const std::size_t other : {8 * kMiB + 1, 8 * kMiB - LargeSlots::kGrain, 7 * kMiB, kMiB + 1}) {
+        EXPECT_EQ(slots.take(other, 64), 0U) << other;
+    }
     EXPECT_EQ(slots.take(8 * kMiB, 64), 0x100000U);
-    ASSERT_TRUE(slots.put(0x100000, 9 * kMiB));
-    EXPECT_EQ(slots.take(9 * kMiB, 64), 0x100000U);
+    ASSERT_TRUE(slots.put(0x100000, 8 * kMiB));
+    EXPECT_EQ(slots.take(8 * kMiB - LargeSlots::kGrain + 1, 64), 0x100000U);
 }
 
 // F02: the difference of sizes must not wrap round to a small number.

@@ -1,5 +1,5 @@
-// Owns: checks of threads' caches: one owner each, handed over when threads end, records reused by later pools.
-// Must not know: requests, options.
+// Owns: checks of threads' caches: one owner each, handed over when threads end, records reused by later
+// pools. Must not know: requests, options.
 #include "cache/thread_cache.h"
 
 #include <pthread.h>

@@ -44,8 +44,8 @@ TEST_P(HitCost, NoSystemCallAndNoPageFault) {
     for (std::uint64_t i = 0; i < kHits; ++i) cycle(pool, GetParam(), false);
     const long faulted = minor_faults() - faults;
     EXPECT_EQ(os::system_call_count(), calls);
-    // The process itself may fault: a page of stack or of code that is reached for the first time, or one that
-    // the kernel unmapped to look at its use. A pool that faulted would do so 10^5 times.
+    // The process itself may fault: a page of stack or of code that is reached for the first time, or one
+    // that the kernel unmapped to look at its use. A pool that faulted would do so 10^5 times.
     EXPECT_LE(faulted, 8);
     const Statistics after = pool.get_statistics();
     EXPECT_EQ(after.cache_hits - before.cache_hits, kHits);

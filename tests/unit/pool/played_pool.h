@@ -54,7 +54,9 @@ public:
     }
     void* get_on(int node, std::size_t bytes) { return get(bytes, {.placement = Placement::on_node(node)}); }
     const base::Failure& failure() const noexcept { return failure_; }
-    static ErrorCode give(void* block) noexcept { return PoolCore::return_block(block, ReturnedBy::kCaller, nullptr); }
+    static ErrorCode give(void* block) noexcept {
+        return PoolCore::return_block(block, ReturnedBy::kCaller, nullptr);
+    }
     /// The node whose memory the block is; -1 if it is no live block.
     int node_of(const void* block) const {
         const auto info = core_->find_block(block);

@@ -94,7 +94,7 @@ TEST_F(RefusedMemory, F33_SiblingPoolsGiveTheirIdleMemoryBackFirst) {
     EXPECT_EQ(sibling->statistics().idle_bytes, 32 * kMiB);
     PlayedPool::give(asking.get(100));
     FakeSystemCalls::refuse(Call::kProtect, ENOMEM, 1, 2);  // both sizes of the first attempt
-    void* block = asking.get(64 * kMiB);
+    void* block = asking.get(65 * kMiB);  // of no round number of bytes, so that there are two sizes to try
     EXPECT_NE(block, nullptr);
     EXPECT_EQ(sibling->statistics().idle_bytes, 0U);
     EXPECT_EQ(sibling->statistics().evicted(EvictionCause::kMaxBytes).bytes, 32 * kMiB);
