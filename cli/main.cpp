@@ -38,7 +38,7 @@ int run(int argc, char** argv) {
     add_options_command(app);
     // After the commands, which would inherit it.
     app.footer(
-        "demo, report, compare and any other command are those of the Python package: python3 runs them.");
+        "demo, and any other command, is one of the Python package: python3 runs it.");
 
     if (argc > 1 && is_python_command(app, argv[1])) return run_python_command(argv + 1);
     try {

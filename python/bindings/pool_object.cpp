@@ -222,6 +222,7 @@ PyObject* pool_return_buffer(PyObject* self, PyObject* array) {
         PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_WRITEABLE);
     if (PyArray_Check(found.root))
         PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(found.root), NPY_ARRAY_WRITEABLE);
+    if (state->pool().closed()) state->sweep(true);  // no request will do it
     if (found.owner->block != nullptr) state->add_pending(Py_NewRef(found.root));
     Py_RETURN_NONE;
 }

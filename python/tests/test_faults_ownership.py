@@ -60,7 +60,9 @@ EXPORTERS = {
 
 
 def torch_tensor(array: np.ndarray[Any, Any]) -> Any:
-    return pytest.importorskip("torch", reason="PyTorch is not installed; tools/setup torch does it").from_numpy(array)
+    return pytest.importorskip(
+        "torch", reason="PyTorch is not installed; tools/setup torch does it"
+    ).from_numpy(array)
 
 
 @pytest.mark.parametrize("export", [*EXPORTERS.values(), torch_tensor], ids=[*EXPORTERS, "torch"])

@@ -150,6 +150,7 @@ Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit 
                                 Purpose::kLargeBlock, fit);
     if (!run) return {};
     credits_.consume_newest();
+    credits_.shrink(heap_.free_bytes(RunKind::kIdle));  // runs of several buffers may have served this one
     return live_extent(*run, run->bytes(), false);
 }
 
@@ -177,6 +178,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
         return run.failure();
     }
     commit(wanted);
+    credits_.shrink(heap_.free_bytes(RunKind::kIdle));
     return live_extent(*run, idle_bytes, idle_bytes == 0);
 }
 

@@ -16,6 +16,14 @@ public:
     }
     std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 
+    /// add(1), the writer's last word on something that a reader may then take down. Release pairs with the
+    /// acquire in get_all.
+    void conclude() noexcept {
+        value_.store(value_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    }
+    /// get(), and who sees a conclude() sees all that went before it.
+    std::uint64_t get_all() const noexcept { return value_.load(std::memory_order_acquire); }
+
 private:
     std::atomic<std::uint64_t> value_{0};
 };

@@ -48,7 +48,7 @@ namespace numapool::detail {
     cache::Magazine& magazine = cache.magazine(slab.size_class);
     if (!magazine.push({address, &state})) return false;
     if (by == ReturnedBy::kDestructor) cache.figures.auto_returns.add(1);
-    magazine.frees.add(1);  // last: from here on a pool that is being released may be gone
+    magazine.frees.conclude();  // last: from here on a pool that is being released may be gone
     return true;
 }
 
@@ -121,7 +121,7 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     cache->figures.large_bytes_back.add(bytes);
     if (by == ReturnedBy::kDestructor) cache->figures.auto_returns.add(1);
     if (pool->options_.idle_decay) DecayThread::wake();
-    cache->figures.large_frees.add(1);  // last, as above
+    cache->figures.large_frees.conclude();  // last, as above
     return ErrorCode::kOk;
 }
 

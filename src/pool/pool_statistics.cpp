@@ -33,7 +33,7 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
         const auto tier = static_cast<std::size_t>(base::tier_of(block));
         // Frees first: a block that passes through meanwhile then counts as live rather than as less than
         // nothing.
-        const std::uint64_t frees = magazine.frees.get();
+        const std::uint64_t frees = magazine.frees.get_all();
         const std::uint64_t allocations = magazine.allocations.get();
         sums.frees[tier] += frees;
         sums.bytes_back[tier] += frees * block;
@@ -43,7 +43,7 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
         sums.ready[tier] += magazine.size();
     }
     const cache::ThreadFigures& figures = cache.figures;
-    sums.frees[kLarge] += figures.large_frees.get();
+    sums.frees[kLarge] += figures.large_frees.get_all();
     sums.bytes_back[kLarge] += figures.large_bytes_back.get();
     sums.allocations[kLarge] += figures.large_allocations.get();
     sums.bytes_out[kLarge] += figures.large_bytes_out.get();

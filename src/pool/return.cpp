@@ -68,10 +68,10 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
         with_cache(range.arena_index, [&](cache::ArenaCache& cache) {
             if (by == ReturnedBy::kDestructor) cache.figures.auto_returns.add(1);
             if (in_slab) {
-                cache.magazine(size_class).frees.add(1);
+                cache.magazine(size_class).frees.conclude();
             } else {
                 cache.figures.large_bytes_back.add(bytes);
-                cache.figures.large_frees.add(1);
+                cache.figures.large_frees.conclude();
             }
         });
     };

@@ -109,7 +109,7 @@ TEST_P(EveryOption, LiveBlocksNeverOverlap) {
 // F27
 TEST_P(EveryOption, F27_ZeroedMeansZeroAfterAnyDirt) {
     std::mt19937 random(11);
-    for (int round = 0; round < 60; ++round) {
+    for (int round = 0; round < 20; ++round) {
         std::vector<std::pair<void*, std::size_t>> dirty;
         for (int i = 0; i < 6; ++i) {
             const std::size_t bytes = kSizes[random() % std::size(kSizes)];

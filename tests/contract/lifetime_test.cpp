@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <set>
 #include <thread>
 
@@ -252,12 +253,12 @@ TEST(Faults, F20_AForkedChildAllocatesWhileTheParentsThreadsDo) {
 TEST(FaultsDeathTest, F17_TheProcessEndsWhateverIsLeft) {
     EXPECT_EXIT(
         {
-            auto* pool = new MemoryPool;
+            static auto* const pool = new MemoryPool;
             static Buffer in_static;
             in_static = pool->get_buffer(3 * kMiB);
-            auto* leaked = new Buffer(pool->get_buffer(1000));
-            static_cast<void>(leaked);
-            std::thread([pool] {
+            alignas(Buffer) static unsigned char never_destroyed[sizeof(Buffer)];
+            new (never_destroyed) Buffer(pool->get_buffer(1000));
+            std::thread([] {
                 for (;;) pool->deallocate(pool->allocate(5000));
             }).detach();
             std::exit(0);

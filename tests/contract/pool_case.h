@@ -49,6 +49,7 @@ inline void expect_consistent(const Statistics& s) {
     if (s.disabled) return;
     TierStatistics tiers;
     for (const TierStatistics& tier : s.tiers) {
+        EXPECT_TRUE(tier.idle_buffers == 0 || tier.idle_bytes != 0) << "buffers without bytes";
         tiers.allocations += tier.allocations;
         tiers.live_buffers += tier.live_buffers;
         tiers.live_bytes += tier.live_bytes;

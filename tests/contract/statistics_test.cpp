@@ -89,6 +89,21 @@ TEST(Figures, TiersAreByTheBlock) {
     }
 }
 
+TEST(Figures, NoIdleBufferIsCountedWhoseMemoryIsInUse) {
+    MemoryPool pool(steady_options());
+    void* a = pool.allocate(4 * kMiB);
+    void* b = pool.allocate(4 * kMiB);
+    pool.deallocate(a);
+    pool.deallocate(b);
+    void* both = pool.allocate(8 * kMiB);
+    expect_consistent(pool.get_statistics());
+    EXPECT_EQ(pool.get_statistics().tier(Tier::kLarge).idle_buffers, 0U);
+    pool.deallocate(both);
+    void* more = pool.allocate(11 * kMiB);  // what is idle, and some more
+    expect_consistent(pool.get_statistics());
+    pool.deallocate(more);
+}
+
 TEST(Figures, WithoutMonitoringMarkedFieldsStayZeroAndOthersCount) {
     PoolOptions options = steady_options();
     options.enable_monitoring = false;

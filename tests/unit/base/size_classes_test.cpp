@@ -62,7 +62,8 @@ TEST(Slabs, BlockIndexIsExactForAllOffsetsOfAllClasses) {
         std::size_t next = shape.block_bytes;
         for (std::size_t offset = 0; offset < slab; ++offset) {
             if (offset == next) ++expected, next += shape.block_bytes;
-            if (block_index(shape, offset) != expected) {
+            const BlockPosition at = block_position(shape, offset);
+            if (at.index != expected || at.starts != (offset + shape.block_bytes == next)) {
                 FAIL() << "offset " << offset << " of blocks of " << shape.block_bytes << ": "
                        << block_index(shape, offset) << ", not " << expected;
             }
