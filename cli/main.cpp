@@ -37,8 +37,7 @@ int run(int argc, char** argv) {
     add_topology_command(app);
     add_options_command(app);
     // After the commands, which would inherit it.
-    app.footer(
-        "demo, and any other command, is one of the Python package: python3 runs it.");
+    app.footer("demo, and any other command, is one of the Python package: python3 runs it.");
 
     if (argc > 1 && is_python_command(app, argv[1])) return run_python_command(argv + 1);
     try {

@@ -90,15 +90,21 @@ std::size_t NodeArena::select_decayed(std::uint32_t now_ms, std::uint32_t tick_m
     for (const RunKind kind : {RunKind::kIdle, RunKind::kPrefaulted}) {
         for (auto run = heap_.first(kind); run && count < kSegments;) {
             const auto next = heap_.after(*run);
+            const std::uint32_t* idle_since = run->range->idle_since;
             const auto [first, last] = whole_granules(*run);
-            std::uint32_t age = ~std::uint32_t{0};
-            for (std::size_t g = first; g < last; ++g)
-                age = std::min(age, idle_age(run->range->idle_since[g], now_ms));
-            const std::size_t granules = last - first;
-            const std::size_t go = decayed(granules, age, tick_ms, decay_ms);
-            if (age >= tick_ms && go != 0) {
-                segments[count++] =
-                    heap_.take_part(*run, (last - go) * kSlicesPerGranule, go * kSlicesPerGranule);
+            // From the back, each stretch of granules that became idle together by itself: young memory
+            // merged with old does not keep it.
+            for (std::size_t end = last; end > first && count < kSegments;) {
+                std::size_t begin = end - 1;
+                while (begin > first && idle_since[begin - 1] == idle_since[end - 1]) --begin;
+                const std::uint32_t age = idle_age(idle_since[end - 1], now_ms);
+                const std::size_t go = age < tick_ms ? 0 : decayed(end - begin, age, tick_ms, decay_ms);
+                if (go != 0) {
+                    const std::size_t from = (end - go) * kSlicesPerGranule;
+                    segments[count++] = heap_.take_part(*run, from, go * kSlicesPerGranule);
+                    run->slices = from - run->first;
+                }
+                end = begin;
             }
             run = next;
         }
@@ -160,6 +166,20 @@ void NodeArena::release_lapsed(std::size_t bytes) noexcept {
         lapsed_bytes_ -= whole;
     }
     if (whole != 0) release_idle(whole, ReleaseScope::kGranules, EvictionCause::kMaxBuffers);
+}
+
+void NodeArena::discard_block(AddressRange& range, std::size_t first) noexcept {
+    Run run;
+    {
+        const std::lock_guard lock(mutex_);
+        run = {&range, first, range.entry(first).slices(), RunKind::kBusy};
+        range.set_entry(first, SliceEntry());
+        set_aside(run);
+    }
+    const bool gone = os::decommit(run.address(), run.bytes()) == 0;
+    const std::lock_guard lock(mutex_);
+    heap_.change_kind(run, gone ? RunKind::kVacant : RunKind::kIdle);
+    if (gone) uncommit(run.bytes());
 }
 
 bool NodeArena::decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms) noexcept {

@@ -79,6 +79,8 @@ public:
     /// release_lapsed.
     std::size_t put_block(AddressRange& range, std::size_t first,
                           std::size_t credits_held_elsewhere) noexcept;
+    /// Takes a live large block back and gives its pages to the system: they shall not be reused as they are.
+    void discard_block(AddressRange& range, std::size_t first) noexcept;
     /// Gives whole granules back for credits that lapsed.
     void release_lapsed(std::size_t bytes) noexcept;
 

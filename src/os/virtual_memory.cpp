@@ -3,6 +3,7 @@
 #include "os/virtual_memory.h"
 
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,12 @@ int advise(std::uintptr_t address, std::size_t bytes, int advice) noexcept {
 std::size_t page_bytes() noexcept {
     static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     return bytes;
+}
+
+std::size_t memory_bytes() noexcept {
+    struct sysinfo info{};
+    if (::sysinfo(&info) != 0) return ~std::size_t{0};
+    return (std::size_t{info.totalram} + info.totalswap) * info.mem_unit;
 }
 
 std::uintptr_t reserve(std::size_t bytes, std::size_t alignment) noexcept {

@@ -14,6 +14,9 @@ namespace numapool::os {
 
 std::size_t page_bytes() noexcept;
 
+/// Bytes of memory and swap that the machine has.
+std::size_t memory_bytes() noexcept;
+
 /// Reserves `bytes` of address space at a multiple of `alignment` (a power of two), without access and
 /// without memory; 0 if the system refuses.
 std::uintptr_t reserve(std::size_t bytes, std::size_t alignment) noexcept;

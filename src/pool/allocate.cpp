@@ -190,13 +190,7 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
     const bool strict = options_.numa_aware && request.bind.value_or(options_.bind) == BindMode::kStrict;
     if (strict && !verify(cache, taken)) {
         failure = {ErrorCode::kPlacementFailed, arena.policy_error(), bytes, 0};
-        // Not kept: its pages must not serve the next request as if they lay right.
-        const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
-        const std::size_t page = os::page_bytes();
-        const std::size_t begin = base::align_up(address, page);
-        const std::size_t end = base::align_down(address + taken.bytes, page);
-        if (begin < end) os::decommit(begin, end - begin);
-        take_back(cache, address, false);
+        discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
         return nullptr;
     }
     if (request.zeroed && !taken.zero) std::memset(taken.address, 0, bytes);
@@ -218,6 +212,21 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
     if (monitoring_ && requested_remotely(request.placement, arena.settings().index))
         figures.remote_allocations.add(1);
     return taken.address;
+}
+
+void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept {
+    // Its pages must not serve the next request as if they lay right.
+    arena::AddressRange& range = *arena::find_range(address);
+    const std::size_t slice = range.index_of(address);
+    if (!range.entry(slice).is_slab()) {
+        cache.arena().discard_block(range, slice);
+        return;
+    }
+    // In a slab those that it shares with no other block.
+    const std::size_t begin = base::align_up(address, os::page_bytes());
+    const std::size_t end = base::align_down(address + bytes, os::page_bytes());
+    if (begin < end) os::decommit(begin, end - begin);
+    take_back(cache, address, false);
 }
 
 bool PoolCore::verify(cache::ArenaCache& cache, const Taken& taken) noexcept {
@@ -262,7 +271,8 @@ bool PoolCore::make_room(std::size_t bytes, const base::Failure& failure) noexce
         const std::size_t allowed = budget_.limit() - std::min(budget_.limit(), needed);
         return committed <= allowed || release_idle(committed - allowed, EvictionCause::kMaxBytes) != 0;
     }
-    if (failure.code != ErrorCode::kOutOfMemory) return false;
+    // No idle memory makes up for more than the machine has.
+    if (failure.code != ErrorCode::kOutOfMemory || bytes > os::memory_bytes()) return false;
     const std::size_t own = trim(0, EvictionCause::kMaxBytes);
     return own + PoolRegistry::trim_others(*this) != 0;
 }

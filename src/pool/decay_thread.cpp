@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -54,7 +55,7 @@ void DecayThread::start_or_notify() noexcept {
     if (!state()->started) {
         try {
             std::thread(run).detach();
-        } catch (const std::system_error&) {
+        } catch (const std::exception&) {
             return;  // no thread to be had: idle memory stays until trim; the next call tries again
         }
         state()->started = true;

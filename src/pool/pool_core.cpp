@@ -18,8 +18,15 @@ PoolCore* PoolCore::create(const PoolOptions& options, const CoreSettings& setti
     std::uint32_t slot = 0;
     std::uint64_t id = 0;
     if (!PoolRegistry::claim_slot(slot, id)) return nullptr;
-    auto* core = new PoolCore(options, settings, id, slot);
-    if (!core->set_up(*settings.topology)) {
+    PoolCore* core = nullptr;
+    bool ready = false;
+    try {
+        core = new PoolCore(options, settings, id, slot);
+        ready = core->set_up(*settings.topology);
+    } catch (const std::bad_alloc&) {
+        ready = false;
+    }
+    if (!ready) {
         delete core;
         PoolRegistry::drop_slot(slot);
         return nullptr;
@@ -43,7 +50,7 @@ PoolCore::~PoolCore() {
     for_each_arena([](std::uint32_t, arena::NodeArena& arena) { delete &arena; });
 }
 
-bool PoolCore::set_up(const Topology& topology) noexcept {
+bool PoolCore::set_up(const Topology& topology) {
     if (!make_arenas(topology)) return false;
     if (strict_ || settings_.disabled || options_.zero_on_return) return true;
     fast_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
@@ -51,7 +58,7 @@ bool PoolCore::set_up(const Topology& topology) noexcept {
     return true;
 }
 
-bool PoolCore::make_arenas(const Topology& topology) noexcept {
+bool PoolCore::make_arenas(const Topology& topology) {
     arena_of_memory_.fill(-1);
     if (!caches_.make_spare()) return false;
     if (!options_.numa_aware) {

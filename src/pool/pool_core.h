@@ -97,8 +97,8 @@ private:
 
     PoolCore(const PoolOptions& options, const CoreSettings& settings, std::uint64_t id, std::uint32_t slot);
     ~PoolCore();
-    bool set_up(const Topology& topology) noexcept;
-    bool make_arenas(const Topology& topology) noexcept;
+    bool set_up(const Topology& topology);
+    bool make_arenas(const Topology& topology);
 
     // Taking: allocate.cpp
     std::uint32_t arena_of_current_node() const noexcept;
@@ -110,6 +110,7 @@ private:
     void* hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, const Request& request,
                    base::Failure& failure) noexcept;
     bool make_room(std::size_t bytes, const base::Failure& failure) noexcept;
+    void discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept;
     bool verify(cache::ArenaCache& cache, const Taken& taken) noexcept;
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
 

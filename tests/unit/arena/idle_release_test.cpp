@@ -127,6 +127,17 @@ TEST_F(IdleReleaseTest, DecayIsSmoothAndComplete) {
     EXPECT_EQ(arena_.evicted(EvictionCause::kDecay).bytes, block.bytes);
 }
 
+TEST_F(IdleReleaseTest, YoungMemoryMergedWithOldDoesNotKeepIt) {
+    const Extent old = take_new(arena_, 8 * kMiB);
+    const Extent young = take_new(arena_, 4 * kMiB);
+    put(arena_, old);
+    put(arena_, young);
+    const std::uint32_t start = idle_since(old);
+    set_idle_since(young, start + 9000);
+    arena_.decay(start + 10000, 500, 10000);
+    EXPECT_EQ(arena_.committed_bytes(), young.bytes);
+}
+
 TEST_F(IdleReleaseTest, DecayTakesPrefaultedMemoryToo) {
     ASSERT_TRUE(arena_.prefault(20 * kMiB));
     arena_.decay(now() + 10001, 500, 10000);
