@@ -52,7 +52,8 @@ struct NUMAPOOL_API PoolOptions {
     /// The most bytes that the pool may hold (live and idle together); none: no limit.
     std::optional<std::size_t> max_bytes = std::nullopt;
     /// If set, idle memory is bounded by these bytes over all nodes, and the large tier no longer by
-    /// max_buffers. What is free in a slab of which other blocks are live cannot be given back and may pass it.
+    /// max_buffers. What is free in a slab of which other blocks are live cannot be given back and may pass
+    /// it.
     std::optional<std::size_t> max_idle_bytes = std::nullopt;
     /// How hard to try to put pages where they were asked for; ignored unless numa_aware.
     BindMode bind = BindMode::kAdvisory;
