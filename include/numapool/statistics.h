@@ -53,7 +53,8 @@ struct NodeStatistics {
     std::uint64_t live_bytes = 0;
     std::uint64_t pending_bytes = 0;
     std::uint64_t idle_bytes = 0;
-    std::uint64_t local_allocations = 0;  ///< [m] those requested from a CPU of the same node
+    std::uint64_t fallback_allocations = 0;  ///< those for which placement here could not be requested
+    std::uint64_t local_allocations = 0;     ///< [m] those requested from a CPU of the same node
     /// [m] local_allocations / allocations; 0.0 when there were none. It tells where requests came from, not
     /// where pages lie: that is verified_ratio.
     double local_access_ratio = 0.0;

@@ -68,6 +68,10 @@ bool collect(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
 }
 
 bool read_extent(PyObject* item, npy_intp& extent) {
+    if (!PyIndex_Check(item)) {
+        PyErr_Format(errors.type, "dimension %R in the shape; an integer is needed", item);
+        return false;
+    }
     extent = PyNumber_AsSsize_t(item, PyExc_OverflowError);
     if (extent == -1 && PyErr_Occurred() != nullptr) {
         if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
@@ -85,19 +89,20 @@ bool read_extent(PyObject* item, npy_intp& extent) {
 }
 
 bool read_shape(PyObject* shape, ArraySpec& spec) {
-    if (PyIndex_Check(shape)) {
+    const bool list_of_extents =
+        PyArray_Check(shape) && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(shape)) != 0;
+    if (PyIndex_Check(shape) && !list_of_extents) {
         spec.dimensions = 1;
         return read_extent(shape, spec.shape[0]);
     }
-    // A tuple of its own: an extent's __index__ may change a list while it is read.
-    PyObject* items = PyTuple_CheckExact(shape) ? Py_NewRef(shape) : PySequence_Tuple(shape);
-    if (items == nullptr) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError) && !PySequence_Check(shape)) {
-            PyErr_Clear();
-            PyErr_Format(errors.type, "shape is %R; an integer or a sequence of integers is needed", shape);
-        }
+    if (!PySequence_Check(shape) || PySequence_Size(shape) < 0) {  // an endless iterator is none
+        PyErr_Clear();
+        PyErr_Format(errors.type, "shape is %R; an integer or a sequence of integers is needed", shape);
         return false;
     }
+    // A tuple of its own: an extent's __index__ may change a list while it is read.
+    PyObject* items = PyTuple_CheckExact(shape) ? Py_NewRef(shape) : PySequence_Tuple(shape);
+    if (items == nullptr) return false;
     const Py_ssize_t count = PyTuple_GET_SIZE(items);
     bool good = count <= NPY_MAXDIMS;
     if (!good) {
@@ -124,6 +129,10 @@ PyArray_Descr* read_dtype(PyObject* dtype) {
         return reinterpret_cast<PyArray_Descr*>(Py_NewRef(reinterpret_cast<PyObject*>(known.descr)));
     }
     PyArray_Descr* descr = nullptr;
+    if (PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(dtype), &PyArrayDescr_Type) != 0) {
+        return reinterpret_cast<PyArray_Descr*>(
+            PyObject_CallNoArgs(dtype));  // a class such as np.dtypes.Float64DType
+    }
     if (PyArray_DescrConverter(dtype, &descr) != NPY_SUCCEED) return nullptr;
     const auto* type = reinterpret_cast<PyTypeObject*>(dtype);
     const bool immutable = (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0;
@@ -147,6 +156,7 @@ bool check_dtype(ArrayRequest& result) {
     if (PyDataType_ELSIZE(descr) != 0) return true;
     // NumPy gives an unsized dtype the size that an array of it has.
     npy_intp nothing = 0;
+    result.descr = nullptr;  // the call takes the reference over
     auto* sample = reinterpret_cast<PyArrayObject*>(PyArray_Empty(1, &nothing, descr, 0));
     if (sample == nullptr) return false;
     result.descr =
@@ -156,17 +166,20 @@ bool check_dtype(ArrayRequest& result) {
 }
 
 bool read_order(PyObject* order, bool& fortran) {
-    const char* text = PyUnicode_Check(order) ? PyUnicode_AsUTF8(order) : nullptr;
-    if (text != nullptr && (std::strcmp(text, "C") == 0 || std::strcmp(text, "F") == 0)) {
-        fortran = text[0] == 'F';
+    const std::string_view word = text_of(order);
+    if (word == "C" || word == "F") {
+        fortran = word == "F";
         return true;
     }
-    PyErr_Clear();
     PyErr_Format(errors.value, "order is %R; \"C\" or \"F\" is needed", order);
     return false;
 }
 
 bool read_alignment(PyObject* object, std::size_t& alignment) {
+    if (!PyIndex_Check(object)) {
+        PyErr_Format(errors.type, "alignment is %R; an integer is needed", object);
+        return false;
+    }
     const Py_ssize_t value = PyNumber_AsSsize_t(object, PyExc_OverflowError);
     if (value == -1 && PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_OverflowError))
         return false;
@@ -203,6 +216,13 @@ bool multiply_out(ArraySpec& spec) {
 
 }  // namespace
 
+std::string_view text_of(PyObject* object) noexcept {
+    Py_ssize_t length = 0;
+    const char* text = PyUnicode_Check(object) ? PyUnicode_AsUTF8AndSize(object, &length) : nullptr;
+    PyErr_Clear();
+    return text == nullptr ? std::string_view() : std::string_view(text, static_cast<std::size_t>(length));
+}
+
 bool prepare_array_requests() noexcept {
     for (std::size_t i = 0; i < kArguments; ++i) {
         names_interned[i] = PyUnicode_InternFromString(kNames[i]);
@@ -237,9 +257,10 @@ bool read_placement(PyObject* numa_node, numapool::Placement& placement) {
     }
     std::vector<int> nodes;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
-        const long node = PyLong_AsLong(PyTuple_GET_ITEM(items, i));
+        int overflow = 0;
+        const long node = PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(items, i), &overflow);
         if (node == -1 && PyErr_Occurred() != nullptr) break;
-        nodes.push_back(node < -1 || node > 1024 ? -1 : static_cast<int>(node));
+        nodes.push_back(overflow != 0 || node < 0 || node > 1023 ? -1 : static_cast<int>(node));
     }
     Py_DECREF(items);
     if (PyErr_Occurred() != nullptr) return false;
@@ -253,10 +274,8 @@ bool read_placement(PyObject* numa_node, numapool::Placement& placement) {
 }
 
 bool read_bind_mode(PyObject* word, numapool::BindMode& mode) {
-    const char* text = PyUnicode_Check(word) ? PyUnicode_AsUTF8(word) : nullptr;
-    const auto parsed = text != nullptr ? numapool::parse_bind_mode(text) : std::nullopt;
+    const auto parsed = numapool::parse_bind_mode(text_of(word));
     if (!parsed) {
-        PyErr_Clear();
         PyErr_Format(errors.value, "bind is %R; \"none\", \"advisory\" or \"strict\" is needed", word);
         return false;
     }
@@ -272,6 +291,15 @@ bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObj
     if (result.descr == nullptr || !check_dtype(result)) return false;
     result.spec.descr = result.descr;
     if (!read_shape(values[kShape], result.spec) || !multiply_out(result.spec)) return false;
+    if (result.subarray) {
+        const int inner = static_cast<int>(PyTuple_GET_SIZE(PyDataType_SUBARRAY(result.descr)->shape));
+        if (result.spec.dimensions + inner > NPY_MAXDIMS) {
+            PyErr_Format(errors.value,
+                         "a shape of %d dimensions, and %d of the dtype; at most %d are possible",
+                         result.spec.dimensions, inner, NPY_MAXDIMS);
+            return false;
+        }
+    }
     if (values[kNumaNode] != nullptr && !read_placement(values[kNumaNode], result.request.placement))
         return false;
     if (values[kOrder] != nullptr && !read_order(values[kOrder], result.spec.fortran)) return false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "numapool/options.h"
 
@@ -30,6 +31,9 @@ bool prepare_array_requests() noexcept;
 /// with a Python error set; nothing has happened to any pool then.
 bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
                         ArrayRequest& result);
+
+/// The text of a str, as long as that lives; empty for any other object.
+std::string_view text_of(PyObject* object) noexcept;
 
 /// Reads None, a node number or an Interleave.
 bool read_placement(PyObject* numa_node, numapool::Placement& placement);

@@ -83,23 +83,30 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) no
 
 Resolved resolve_owner(PyObject* array) noexcept {
     PyObject* last_array = nullptr;
-    PyObject* at = array;
+    PyObject* at = Py_NewRef(array);
+    Resolved found;
+    // Each step holds what it looks at: a released memoryview refers to nothing, whatever its record still
+    // says.
     while (at != nullptr) {
+        PyObject* next = nullptr;
         if (is_block_owner(at)) {
-            auto* owner = reinterpret_cast<BlockOwner*>(at);
-            return {owner, last_array != nullptr ? last_array : at};
-        }
-        if (PyArray_Check(at)) {
-            last_array = at;
-            at = PyArray_BASE(reinterpret_cast<PyArrayObject*>(at));
+            found.owner = reinterpret_cast<BlockOwner*>(Py_NewRef(at));
+            found.root = last_array != nullptr ? Py_NewRef(last_array) : Py_NewRef(at);
+        } else if (PyArray_Check(at)) {
+            Py_XSETREF(last_array, Py_NewRef(at));
+            next = Py_XNewRef(PyArray_BASE(reinterpret_cast<PyArrayObject*>(at)));
         } else if (PyMemoryView_Check(at)) {
-            last_array = nullptr;  // an array over a memoryview is not the one that was handed out
-            at = PyMemoryView_GET_BUFFER(at)->obj;
-        } else {
-            break;
+            Py_CLEAR(last_array);  // an array over a memoryview is not the one that was handed out
+            next = PyObject_GetAttrString(at, "obj");
+        } else if (PyObject_HasAttrString(at, "base") && PyObject_HasAttrString(at, "__array_interface__")) {
+            Py_CLEAR(last_array);  // numpy.lib.stride_tricks puts such an object in between
+            next = PyObject_GetAttrString(at, "base");
         }
+        Py_SETREF(at, next);
     }
-    return {};
+    PyErr_Clear();
+    Py_XDECREF(last_array);
+    return found;
 }
 
 }  // namespace numapool_python

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "numapool/statistics.h"
 
@@ -41,11 +42,21 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) no
 
 inline bool is_block_owner(PyObject* object) noexcept { return Py_TYPE(object) == block_owner_type; }
 
-/// What an array-like leads to by its chain of bases.
+/// What an array-like leads to by its chain of bases. References of its own, so nothing goes while they are
+/// in use.
 struct Resolved {
-    BlockOwner* owner = nullptr;  ///< borrowed; nullptr for an object that no pool handed out
+    BlockOwner* owner = nullptr;  ///< nullptr for an object that no pool handed out
     PyObject* root =
-        nullptr;  ///< borrowed: the array that was handed out, or the owner if that array is gone
+        nullptr;  ///< the array that was handed out, or the owner if that array is not in the chain
+
+    Resolved() = default;
+    Resolved(Resolved&& other) noexcept
+        : owner(std::exchange(other.owner, nullptr)), root(std::exchange(other.root, nullptr)) {}
+    Resolved& operator=(Resolved&&) = delete;
+    ~Resolved() {
+        Py_XDECREF(reinterpret_cast<PyObject*>(owner));
+        Py_XDECREF(root);
+    }
 };
 Resolved resolve_owner(PyObject* array) noexcept;
 

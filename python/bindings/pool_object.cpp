@@ -33,10 +33,11 @@ PoolState* state_of(PyObject* self) noexcept {
 bool read_optional_bytes(PyObject* object, const char* name, std::optional<std::size_t>& bytes) {
     if (object == nullptr || object == Py_None) return true;
     const Py_ssize_t value = PyNumber_AsSsize_t(object, PyExc_OverflowError);
-    if (value == -1 && PyErr_Occurred() != nullptr) return false;
-    if (value < 0) {
-        PyErr_Format(errors.value, "%s is %R; 0 or more bytes are needed, or None for no limit", name,
-                     object);
+    const bool failed = value == -1 && PyErr_Occurred() != nullptr;
+    if (failed && !PyErr_ExceptionMatches(PyExc_OverflowError)) return false;
+    if (failed || value < 0) {
+        PyErr_Clear();
+        PyErr_Format(errors.value, "%s is %R; 0 to 2^63 - 1 bytes are possible", name, object);
         return false;
     }
     bytes = static_cast<std::size_t>(value);
@@ -44,10 +45,8 @@ bool read_optional_bytes(PyObject* object, const char* name, std::optional<std::
 }
 
 bool read_huge_pages(PyObject* word, numapool::HugePages& mode) {
-    const char* text = PyUnicode_Check(word) ? PyUnicode_AsUTF8(word) : nullptr;
-    const auto parsed = text != nullptr ? numapool::parse_huge_pages(text) : std::nullopt;
+    const auto parsed = numapool::parse_huge_pages(text_of(word));
     if (!parsed) {
-        PyErr_Clear();
         PyErr_Format(errors.value, "huge_pages is %R; \"auto\", \"never\" or \"always\" is needed", word);
         return false;
     }
@@ -84,8 +83,11 @@ int pool_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     options.enable_monitoring = monitoring != 0;
     options.zero_on_return = zero_on_return != 0;
     if (name != nullptr && name != Py_None) {
-        const char* text = PyUnicode_AsUTF8(name);
-        if (text == nullptr) return -1;
+        const std::string_view text = text_of(name);
+        if (text.empty() || text.find('\0') != std::string_view::npos) {
+            PyErr_Format(errors.value, "name is %R; a text that is not empty is needed, or None", name);
+            return -1;
+        }
         options.name = text;
     }
     if (!read_optional_bytes(max_bytes, "max_bytes", options.max_bytes) ||
@@ -96,7 +98,7 @@ int pool_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     }
     auto* pool = reinterpret_cast<PoolObject*>(self);
     if (pool->state != nullptr) {
-        PyErr_SetString(errors.closed, "a pool is initialised once; make a new MemoryPool");
+        PyErr_SetString(PyExc_RuntimeError, "a pool is initialised once; make a new MemoryPool");
         return -1;
     }
     try {
@@ -176,8 +178,12 @@ PyObject* pool_get_buffer(PyObject* self, PyObject* const* arguments, Py_ssize_t
     void* block = nullptr;
     if (bytes != 0) {
         if (!state->pending().empty() && !request.subarray && !request.request.bind) {
-            if (const auto from = state->pool().resolve(request.request.placement)) {
-                if (PyObject* array = state->reuse(request.spec, *from, request.request.zeroed)) return array;
+            const numapool::Placement& asked = request.request.placement;
+            if (const auto from = state->pool().resolve(asked)) {
+                const bool remote = asked.kind() == numapool::Placement::Kind::kNode &&
+                                    state->pool().resolve(numapool::Placement::current_node()) != from;
+                PyObject* array = state->reuse(request.spec, *from, remote, request.request.zeroed);
+                if (array != nullptr) return array;
             }
         }
         state->sweep(false);
@@ -222,8 +228,8 @@ PyObject* pool_return_buffer(PyObject* self, PyObject* array) {
         PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_WRITEABLE);
     if (PyArray_Check(found.root))
         PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(found.root), NPY_ARRAY_WRITEABLE);
-    if (state->pool().closed()) state->sweep(true);  // no request will do it
     if (found.owner->block != nullptr) state->add_pending(Py_NewRef(found.root));
+    if (state->pool().closed()) state->sweep(true);  // no request will do it
     Py_RETURN_NONE;
 }
 
@@ -277,8 +283,8 @@ PyObject* pool_close(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
     state->sweep(true);
-    state->pool().close();
-    Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS state->pool().close();
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
 PyObject* pool_get_statistics(PyObject* self, PyObject*) {
@@ -295,7 +301,10 @@ PyObject* pool_get_statistics(PyObject* self, PyObject*) {
 
 PyObject* pool_resident_bytes(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
-    return state == nullptr ? nullptr : PyLong_FromSize_t(state->pool().resident_bytes());
+    if (state == nullptr) return nullptr;
+    std::size_t bytes = 0;
+    Py_BEGIN_ALLOW_THREADS bytes = state->pool().resident_bytes();
+    Py_END_ALLOW_THREADS return PyLong_FromSize_t(bytes);
 }
 
 PyObject* pool_numa_nodes(PyObject* self, PyObject*) {
@@ -320,9 +329,12 @@ PyObject* pool_bind_thread(PyObject* self, PyObject* node) {
     int overflow = 0;
     const long number = PyLong_AsLongAndOverflow(node, &overflow);
     if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
-    const int checked = overflow != 0 || number < -1 || number > 1024 ? -1 : static_cast<int>(number);
+    if (overflow != 0 || number < 0 || number > 1023) {
+        PyErr_Format(errors.value, "node is %R; nodes are numbered 0 to 1023", node);
+        return nullptr;
+    }
     try {
-        numapool::NumaOptimizer(state->pool()).bind_thread_to_node(checked);
+        numapool::NumaOptimizer(state->pool()).bind_thread_to_node(static_cast<int>(number));
         Py_RETURN_NONE;
     } catch (...) {
         set_error_from_exception();

@@ -15,9 +15,11 @@ constexpr std::size_t kReuseLooks = 8;
 constexpr std::size_t kSweepLooks = 64;
 constexpr std::size_t kSweepFrom = 32;
 
+/// The owner of a pending array or owner; nullptr for an array that lost its base (ndarray.__setstate__ drops
+/// it).
 BlockOwner* owner_of(PyObject* held) noexcept {
     PyObject* owner = is_block_owner(held) ? held : PyArray_BASE(reinterpret_cast<PyArrayObject*>(held));
-    return reinterpret_cast<BlockOwner*>(owner);
+    return owner != nullptr && is_block_owner(owner) ? reinterpret_cast<BlockOwner*>(owner) : nullptr;
 }
 
 bool has_weak_references(PyObject* object) noexcept {
@@ -32,7 +34,8 @@ PoolState::PoolState(const numapool::PoolOptions& options)
     : pool_(options),
       zero_on_return_(pool_.options().zero_on_return),
       monitoring_(pool_.options().enable_monitoring),
-      reuses_arrays_(!pool_.get_statistics().disabled) {}
+      reuses_arrays_(!pool_.get_statistics().disabled &&
+                     !(pool_.options().numa_aware && pool_.options().bind == numapool::BindMode::kStrict)) {}
 
 std::size_t PoolState::figures_index(const numapool::Placement& placement) {
     std::size_t index = 0;
@@ -49,13 +52,14 @@ void PoolState::add_pending(PyObject* held) {
 bool PoolState::unreferenced(PyObject* held) noexcept {
     if (Py_REFCNT(held) != 1) return false;
     if (is_block_owner(held)) return true;
-    // An array whose base is not our owner's alone: something holds the owner.
-    return Py_REFCNT(reinterpret_cast<PyObject*>(owner_of(held))) == 1;
+    BlockOwner* owner = owner_of(held);
+    return owner == nullptr || Py_REFCNT(reinterpret_cast<PyObject*>(owner)) == 1;
 }
 
 bool PoolState::fits(PyArrayObject* array, const ArraySpec& spec) noexcept {
     if (PyArray_DESCR(array) != spec.descr || PyArray_NDIM(array) != spec.dimensions) return false;
     const BlockOwner* owner = owner_of(reinterpret_cast<PyObject*>(array));
+    if (owner == nullptr) return false;
     if (PyArray_DATA(array) != owner->block || owner->bytes != spec.bytes) return false;
     if (reinterpret_cast<std::uintptr_t>(owner->block) % spec.alignment != 0) return false;
     const int contiguous = spec.fortran ? NPY_ARRAY_F_CONTIGUOUS : NPY_ARRAY_C_CONTIGUOUS;
@@ -73,7 +77,8 @@ bool PoolState::fits(PyArrayObject* array, const ArraySpec& spec) noexcept {
     return true;
 }
 
-PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Placement& placement, bool zeroed) {
+PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Placement& placement, bool remote,
+                           bool zeroed) {
     if (!reuses_arrays_ || pool_.closed()) return nullptr;
     const std::size_t looks = std::min(kReuseLooks, pending_.size());
     for (std::size_t i = pending_.size(); i-- > pending_.size() - looks;) {
@@ -89,6 +94,7 @@ PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Placement& pla
         PyArray_ENABLEFLAGS(array, NPY_ARRAY_WRITEABLE);
         ReuseFigures& figures = figures_[owner->figures];
         ++figures.allocations[owner->tier];
+        figures.remote += remote;
         figures.bytes[owner->tier] += owner->block_bytes;
         if (monitoring_) reused_requested_bytes_ += spec.bytes;
         return held;
@@ -105,19 +111,24 @@ void PoolState::forget_pending() {
 }
 
 void PoolState::sweep(bool all) {
-    // Letting go of an array may run weak references' callbacks, and those may call the pool: nothing is held
-    // across.
-    for (std::size_t looks = all ? pending_.size() : std::min(kSweepLooks, pending_.size()); looks-- > 0;) {
-        if (pending_.empty()) return;
-        if (next_to_look_at_ >= pending_.size()) next_to_look_at_ = 0;
-        PyObject* held = pending_[next_to_look_at_];
-        if (!unreferenced(held)) {
-            ++next_to_look_at_;
-            continue;
+    // What goes is taken out of the list first: letting go of an array may run weak references' callbacks,
+    // and those may call the pool.
+    std::vector<PyObject*> leaving;
+    const std::size_t looks = all ? pending_.size() : std::min(kSweepLooks, pending_.size());
+    const std::size_t begin = all || next_to_look_at_ >= pending_.size() ? 0 : next_to_look_at_;
+    const std::size_t end = std::min(begin + looks, pending_.size());
+    std::size_t kept = begin;
+    for (std::size_t i = begin; i < end; ++i) {
+        if (unreferenced(pending_[i])) {
+            leaving.push_back(pending_[i]);
+        } else {
+            pending_[kept++] = pending_[i];
         }
-        pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(next_to_look_at_));
-        Py_DECREF(held);
     }
+    next_to_look_at_ = kept;
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(kept),
+                   pending_.begin() + static_cast<std::ptrdiff_t>(end));
+    for (PyObject* held : leaving) Py_DECREF(held);
 }
 
 }  // namespace numapool_python

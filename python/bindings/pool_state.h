@@ -23,6 +23,7 @@ struct ReuseFigures {
     numapool::Placement placement;
     std::array<std::uint64_t, numapool::kTiers> allocations{};
     std::array<std::uint64_t, numapool::kTiers> bytes{};
+    std::uint64_t remote = 0;  ///< requested from another node's CPU
 };
 
 /// An array's memory as asked for, in the form in which two requests are compared.
@@ -52,9 +53,9 @@ public:
     /// Keeps a returned array (or, without one, its owner) until nothing else refers to it. Takes the
     /// reference over.
     void add_pending(PyObject* held);
-    /// A pending array that nothing refers to and that fits the request, live again; nullptr if there is
-    /// none. A new reference.
-    PyObject* reuse(const ArraySpec& spec, const numapool::Placement& placement, bool zeroed);
+    /// A pending array in memory of `placement` that nothing refers to and that fits the request, live again;
+    /// nullptr if there is none. A new reference.
+    PyObject* reuse(const ArraySpec& spec, const numapool::Placement& placement, bool remote, bool zeroed);
     /// Lets go of pending arrays that nothing refers to; their blocks go back to the pool. Looks at all of
     /// them, or at a bounded number.
     void sweep(bool all);

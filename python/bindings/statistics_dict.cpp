@@ -52,9 +52,11 @@ void add_reused(Statistics& statistics, PoolState& state) {
             if (node == nullptr) continue;
             node->tiers[tier].allocations += count;
             node->allocations += count;
-            // Only an array of the node asked for is reused, and None asks for the caller's.
             if (statistics.monitoring) node->local_allocations += count;
+            // Of a node whose placement could not be requested every buffer is a fallback.
+            if (node->fallback_allocations != 0) statistics.fallback_allocations += count;
         }
+        if (node != nullptr && statistics.monitoring) node->local_allocations -= reused.remote;
     }
     statistics.bytes_requested += state.reused_requested_bytes();
 }
@@ -69,7 +71,9 @@ void make_pending(TierStatistics& tier, std::uint64_t bytes) {
 
 void add_pending(Statistics& statistics, PoolState& state) {
     for (PyObject* held : state.pending()) {
-        const auto* owner = resolve_owner(held).owner;
+        const Resolved found = resolve_owner(held);
+        const BlockOwner* owner = found.owner;
+        if (owner == nullptr) continue;  // it lost its base, and with it the block
         const numapool::Placement& placement = state.figures()[owner->figures].placement;
         make_pending(statistics.tiers[owner->tier], owner->block_bytes);
         if (NodeStatistics* node = find_node(statistics, placement); node != nullptr) {

@@ -31,6 +31,8 @@ class AlignedAllocator:
     def __init__(self, alignment: int, memory_pool: MemoryPool) -> None:
         if not isinstance(memory_pool, MemoryPool):
             raise PoolTypeError(f"memory_pool is a {type(memory_pool).__name__}; a MemoryPool is needed")
+        if not isinstance(alignment, int):
+            raise PoolTypeError(f"alignment is {alignment!r}; an integer is needed")
         if alignment <= 0 or alignment & (alignment - 1) or alignment > _LARGEST:
             raise PoolValueError(f"alignment is {alignment}; a power of two from 1 to {_LARGEST} is needed")
         self.alignment = alignment

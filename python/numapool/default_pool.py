@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -13,8 +14,19 @@ _lock = threading.Lock()
 _pool: MemoryPool | None = None
 
 
+def _renew_lock() -> None:
+    # In a forked child whoever held the lock does not exist.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 def default_pool() -> MemoryPool:
-    """Return the pool behind `empty`, `zeros` and `empty_like`; made at the first call, closed never.
+    """Return the pool behind `empty`, `zeros` and `empty_like`; made at the first call.
+
+    It serves the whole process: do not close it.
 
     Returns
     -------

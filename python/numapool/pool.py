@@ -35,7 +35,8 @@ class MemoryPool(PoolBase):
     max_bytes : int, optional
         The most bytes that the pool may hold, live and idle together.
     max_idle_bytes : int, optional
-        Bounds idle memory by bytes over all nodes, in place of `max_buffers` for large buffers.
+        Bounds idle memory by bytes over all nodes, in place of `max_buffers` for large buffers. What is free in a slab
+        of which other blocks are live or kept ready cannot be given back and may pass it by some slabs.
     bind : {'none', 'advisory', 'strict'}, optional
         How hard to try to have pages on the node asked for. Strict looks every page up before the array is handed out.
     huge_pages : {'auto', 'never', 'always'}, optional
@@ -120,6 +121,8 @@ class MemoryPool(PoolBase):
     ) -> Iterator[np.ndarray[Any, Any]]:
         """Hand out an array for the length of a ``with`` block, and take it back at its end.
 
+        The name after ``as`` lives on behind the block, and while it does the memory is not reused.
+
         Parameters
         ----------
         shape, dtype, numa_node, **options
@@ -180,11 +183,11 @@ class MemoryPool(PoolBase):
         if order not in ("C", "F", "A", "K"):
             raise PoolValueError(f"order is {order!r}; 'C', 'F', 'A' or 'K' is needed")
         like = prototype if isinstance(prototype, np.ndarray) else np.asarray(prototype)
+        wanted = like.shape if shape is None else shape
         if order in ("A", "K"):
-            order = "F" if like.flags.f_contiguous and not like.flags.c_contiguous else "C"
-        return self.get_buffer(
-            like.shape if shape is None else shape, like.dtype if dtype is None else dtype, order=order
-        )
+            same_rank = order == "A" or like.ndim == (len(wanted) if np.iterable(wanted) else 1)
+            order = "F" if same_rank and like.flags.f_contiguous and not like.flags.c_contiguous else "C"
+        return self.get_buffer(wanted, like.dtype if dtype is None else dtype, order=order)
 
     def where(self, array: Any) -> PageMap:
         """Look up on which node every page of an array lies; the same as `numapool.where`."""

@@ -352,3 +352,70 @@ def test_f58_disabled_by_the_environment() -> None:
     environment = {**os.environ, "NUMAPOOL_DISABLE": "1"}
     done = subprocess.run([sys.executable, "-c", DISABLED], env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_f08_a_released_memoryview_leads_nowhere(pool: numapool.MemoryPool) -> None:
+    array = pool.get_buffer(10)
+    view = memoryview(array)
+    view.release()
+    del array
+    other = pool.get_buffer(10)
+    with refused(pool, ValueError, "was not handed out"):
+        pool.return_buffer(view)
+    assert other.flags.writeable
+
+
+@pytest.mark.parametrize("length", [3, 5000])
+def test_f57_a_returned_array_that_lost_its_base(pool: numapool.MemoryPool, length: int) -> None:
+    array = pool.get_buffer(10)
+    pool.return_buffer(array)
+    array.__setstate__(np.ones(length).__reduce__()[2])
+    assert pool.get_statistics()["live_buffers"] == 0
+    del array
+    pool.get_buffer(10)
+    pool.trim()
+
+
+def test_f14_a_callback_meets_a_return_to_a_closed_pool() -> None:
+    pool = numapool.MemoryPool()
+    array = pool.get_buffer(50)
+    view = memoryview(array)
+    watched = pool.get_buffer(20)
+    watcher = weakref.ref(watched, lambda _: view.release())
+    pool.close()
+    pool.return_buffer(watched)
+    del array, watched
+    pool.return_buffer(view)
+    figures = pool.get_statistics()
+    assert watcher() is None and held_adds_up(figures)
+
+
+def test_f11_many_pending_arrays_are_let_go_at_once(pool: numapool.MemoryPool) -> None:
+    kept = [pool.get_buffer(1) for _ in range(100_000)]
+    while kept:
+        pool.return_buffer(kept[-1])
+        kept.pop()
+    assert pool.get_statistics()["pending_buffers"] == 0
+
+
+def test_f10_views_by_strides(pool: numapool.MemoryPool) -> None:
+    array = pool.get_buffer(10)
+    pool.return_buffer(np.lib.stride_tricks.sliding_window_view(array, 3))
+    with pytest.raises(ValueError, match="returned before"):
+        pool.return_buffer(array)
+
+
+def test_f20_the_default_pool_in_a_child_of_a_fork_during_its_making() -> None:
+    code = """
+import os, threading, time, numapool
+from numapool import default_pool as _
+import sys
+module = sys.modules["numapool.default_pool"]
+module._lock.acquire()
+child = os.fork()
+if child == 0:
+    numapool.empty(3)[:] = 1
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)

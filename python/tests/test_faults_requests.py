@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numapool
@@ -159,3 +160,24 @@ def test_f09_second_return(pool: numapool.MemoryPool) -> None:
     for again in (array, view, array.T, memoryview(array)):
         with refused(pool, numapool.PoolValueError, "returned before"):
             pool.return_buffer(again)
+
+
+@pytest.mark.parametrize("shape", [itertools.repeat(1), {3, 4}, (1.5,), "ab", object(), {2: 3}])
+def test_f01_what_is_no_shape(pool: numapool.MemoryPool, shape: Any) -> None:
+    with refused(pool, numapool.PoolTypeError):
+        pool.get_buffer(shape)
+
+
+def test_f02_too_many_dimensions(pool: numapool.MemoryPool) -> None:
+    with refused(pool, numapool.PoolValueError, "at most"):
+        pool.get_buffer((1,) * 100)
+    with refused(pool, numapool.PoolValueError, "at most"):
+        pool.get_buffer((1,) * 64, np.dtype(("f4", (2,))))
+
+
+def test_shapes_and_dtypes_as_numpy_takes_them(pool: numapool.MemoryPool) -> None:
+    assert pool.get_buffer(np.array([2, 3])).shape == (2, 3)
+    assert pool.get_buffer(np.array(4)).shape == (4,)
+    assert pool.get_buffer([2, np.int8(3)]).shape == (2, 3)
+    if hasattr(np, "dtypes"):
+        assert pool.get_buffer(2, np.dtypes.Float32DType).dtype == np.float32

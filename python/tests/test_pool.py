@@ -213,6 +213,26 @@ def test_numa_optimizer(pool: numapool.MemoryPool) -> None:
         optimizer.bind_thread_to_node(999)
 
 
+def test_requests_for_another_node_are_not_local() -> None:
+    code = """
+import os, numapool
+pool = numapool.MemoryPool()
+here = 0 if 0 in os.sched_getaffinity(0) else 1
+for _ in range(50):
+    array = pool.get_buffer(100, numa_node=1 - here)
+    pool.return_buffer(array)
+    del array
+figures = pool.get_statistics()
+node = figures["nodes"][1 - here]
+assert node["allocations"] == 50 and figures["cache_hits"] == 49, figures
+assert node["local_allocations"] in (0, 50), node
+print(node["local_allocations"])
+"""
+    done = run(code, HWLOC_SYNTHETIC="node:2 pu:1", NUMAPOOL_BIND="none")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "0", "asked for from the CPU of another node"
+
+
 def test_strict_binding_looks_every_page_up() -> None:
     with numapool.MemoryPool(bind="strict") as pool:
         node = numapool.NUMAOptimizer(pool).get_numa_nodes()[0]
@@ -225,6 +245,11 @@ def test_strict_binding_looks_every_page_up() -> None:
         assert numapool.where(array).pages_on[node] == numapool.where(array).total
         figures = pool.get_statistics()["nodes"][node]
         assert figures["pages_looked_up"] == figures["pages_verified"] >= 8_000_000 // 4096
+        pool.return_buffer(array)
+        del array
+        pool.get_buffer(1_000_000, numa_node=node)
+        again = pool.get_statistics()["nodes"][node]
+        assert again["pages_looked_up"] == 2 * figures["pages_looked_up"], "reused ones are looked up too"
 
 
 def test_where_answers_for_anything_with_memory(pool: numapool.MemoryPool) -> None:

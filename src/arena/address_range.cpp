@@ -65,7 +65,6 @@ AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& ar
         if (start != 0 && (start + bytes) >> kAddressBits == 0) {
             range->base = start;
             range->pool = arena.pool();
-            range->arena = &arena;
             range->arena_index = arena.settings().index;
             enter(*range, range);
             return range;

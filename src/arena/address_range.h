@@ -25,9 +25,8 @@ struct AddressRange {
     std::uintptr_t base = 0;
     std::atomic<std::uint64_t>* entries = nullptr;  ///< a SliceEntry for each slice
     void* pool = nullptr;                           ///< whoever made the arena
-    NodeArena* arena = nullptr;
-    std::uint32_t arena_index = 0;  ///< of `arena` in its pool
-    bool for_slabs = false;         ///< keeps slabs from cutting up the ranges that large blocks come from
+    std::uint32_t arena_index = 0;                  ///< of `arena` in its pool
+    bool for_slabs = false;  ///< keeps slabs from cutting up the ranges that large blocks come from
     std::size_t slices = 0;
     RunLinks* links = nullptr;  ///< one for each slice
     std::uint32_t* idle_since =

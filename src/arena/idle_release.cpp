@@ -1,6 +1,7 @@
 // Owns: an arena's way back to the system: which idle memory goes, and giving it back without the lock held.
 // Must not know: when; callers decide. Taking memory is in node_arena.cpp.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "arena/idle_age.h"
@@ -32,7 +33,7 @@ std::size_t decayed(std::size_t granules, std::uint32_t age, std::uint32_t tick_
         return 1.0 - x * x * (3.0 - 2.0 * x);
     };
     const double kept = kept_at(age) / kept_at(age - std::min(age, tick_ms));
-    return static_cast<std::size_t>(static_cast<double>(granules) * (1.0 - kept) + 0.5);
+    return static_cast<std::size_t>(std::lround(static_cast<double>(granules) * (1.0 - kept)));
 }
 
 }  // namespace
@@ -47,9 +48,9 @@ std::optional<Run> NodeArena::oldest_granules(std::size_t most_slices) noexcept 
         const auto [first, last] = whole_granules(*run);
         for (std::size_t granule = first; granule < last; ++granule) {
             const std::uint32_t since = run->range->idle_since[granule];
-            if (oldest && now - since <= oldest_age) continue;
+            if (oldest && idle_age(since, now) <= oldest_age) continue;
             oldest = run;
-            oldest_age = now - since;
+            oldest_age = idle_age(since, now);
             begin = granule;
             for (end = granule + 1; end < last && run->range->idle_since[end] == since;) ++end;
         }
@@ -62,6 +63,7 @@ std::optional<Run> NodeArena::oldest_granules(std::size_t most_slices) noexcept 
 void NodeArena::set_aside(Run run) noexcept {
     run.kind = RunKind::kBusy;
     heap_.put(run);
+    ++aside_;
 }
 
 std::size_t NodeArena::select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept {
@@ -122,6 +124,7 @@ std::size_t NodeArena::give_back(const Segments& segments, std::size_t count, Ev
         Run busy = segment;
         busy.kind = RunKind::kBusy;
         heap_.change_kind(busy, gone ? RunKind::kVacant : segment.kind);
+        --aside_;
         if (gone) given += segment.bytes();
         credits_.shrink(heap_.free_bytes(RunKind::kIdle));
     }
@@ -179,6 +182,7 @@ void NodeArena::discard_block(AddressRange& range, std::size_t first) noexcept {
     const bool gone = os::decommit(run.address(), run.bytes()) == 0;
     const std::lock_guard lock(mutex_);
     heap_.change_kind(run, gone ? RunKind::kVacant : RunKind::kIdle);
+    --aside_;
     if (gone) uncommit(run.bytes());
 }
 
@@ -214,10 +218,12 @@ base::Result<bool> NodeArena::prefault(std::size_t bytes) noexcept {
         }
         run = *taken;
         committed_.fetch_add(missing, std::memory_order_relaxed);
+        ++aside_;
     }
     const int error = os::populate(run.address(), run.bytes());
     if (error != 0) os::decommit(run.address(), run.bytes());
     const std::lock_guard lock(mutex_);
+    --aside_;
     if (error != 0) {
         uncommit(run.bytes());
         heap_.put(run);

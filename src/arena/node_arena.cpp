@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <thread>
 
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -27,11 +28,6 @@ std::size_t align_slices(std::size_t alignment) noexcept {
     return alignment <= kSliceBytes ? 1 : alignment / kSliceBytes;
 }
 
-/// How many slices more than needed a block may have before it is split: 12.5% of the request in all.
-std::size_t slack_for(std::size_t bytes) noexcept {
-    return (bytes + bytes / 8) / kSliceBytes - std::min(slices_for(bytes), (bytes + bytes / 8) / kSliceBytes);
-}
-
 }  // namespace
 
 NodeArena::~NodeArena() {
@@ -46,7 +42,6 @@ NodeArena::~NodeArena() {
         chunk = next;
     }
     credits_.release();
-    settings_.budget->uncharge(committed_bytes());
 }
 
 base::Result<bool> NodeArena::initialize() noexcept {
@@ -56,8 +51,9 @@ base::Result<bool> NodeArena::initialize() noexcept {
 }
 
 base::Result<bool> NodeArena::add_range(std::size_t least_bytes, Purpose purpose) noexcept {
-    if (!credits_ready_ &&
-        !(credits_ready_ = credits_.reserve(settings_.credits_bound ? settings_.max_credits : 0))) {
+    if (!credits_ready_)
+        credits_ready_ = credits_.reserve(settings_.credits_bound ? settings_.max_credits : 0);
+    if (!credits_ready_) {
         return base::Failure{ErrorCode::kOutOfMemory, errno, settings_.max_credits * sizeof(std::size_t), 0};
     }
     const std::size_t wanted =
@@ -110,7 +106,7 @@ void NodeArena::advise_huge(const Run& run) noexcept {
 }
 
 base::Result<Run> NodeArena::take_vacant(std::size_t slices, std::size_t align, Purpose purpose) noexcept {
-    std::optional<Run> run = heap_.take(RunKind::kVacant, slices, align, 0, purpose);
+    std::optional<Run> run = heap_.take(RunKind::kVacant, slices, align, purpose);
     if (!run) run = heap_.take_fresh(slices, align, purpose);
     if (!run) {
         const std::size_t padded = slices + align;
@@ -146,8 +142,8 @@ Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zer
 
 Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto run = heap_.take(RunKind::kIdle, slices_for(bytes), align_slices(alignment), slack_for(bytes),
-                                Purpose::kLargeBlock, fit);
+    const auto run =
+        heap_.take(RunKind::kIdle, slices_for(bytes), align_slices(alignment), Purpose::kLargeBlock, fit);
     if (!run) return {};
     credits_.consume_newest();
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));  // runs of several buffers may have served this one
@@ -158,7 +154,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     const std::size_t slices = slices_for(bytes);
     const std::size_t align = align_slices(alignment);
     const std::lock_guard lock(mutex_);
-    if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align, slack_for(bytes))) {
+    if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align)) {
         return live_extent(*run, 0, false);
     }
     // Idle memory that only lacks a part grows what is held by less than a block of its own would.
@@ -205,8 +201,8 @@ base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, Addre
     const base::ClassShape& shape = base::kClassShapes[size_class];
     const std::lock_guard lock(mutex_);
     RunKind kind = RunKind::kIdle;
-    std::optional<Run> run = heap_.take(kind, shape.slices, 1, 0, Purpose::kSlab);
-    if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, 0, Purpose::kSlab);
+    std::optional<Run> run = heap_.take(kind, shape.slices, 1, Purpose::kSlab);
+    if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, Purpose::kSlab);
     if (!run) {
         kind = RunKind::kVacant;
         auto taken = take_vacant(shape.slices, 1, Purpose::kSlab);
@@ -291,7 +287,11 @@ std::size_t NodeArena::metadata_bytes() noexcept {
 
 void NodeArena::lock_all() noexcept {
     for (SlabBin& bin : bins_) bin.mutex().lock();
-    mutex_.lock();
+    // What is set aside at the fork would be lost to the child.
+    for (mutex_.lock(); aside_ != 0; mutex_.lock()) {
+        mutex_.unlock();
+        std::this_thread::yield();
+    }
 }
 
 void NodeArena::unlock_all() noexcept {

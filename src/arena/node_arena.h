@@ -167,6 +167,7 @@ private:
     std::array<std::atomic<std::size_t>, 2> slab_bytes_{};
     std::atomic<int> policy_error_{0};
     std::array<Evicted, kEvictionCauses> evicted_{};
+    std::size_t aside_ = 0;  ///< runs in no one's reach while the system works on them; a fork waits for none
     std::array<SlabBin, base::kSizeClasses> bins_{};
 };
 

@@ -79,8 +79,8 @@ void PageHeap::unlink(const Run& run) noexcept {
     bytes_[static_cast<std::size_t>(run.kind)] -= run.bytes();
 }
 
-std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t align, std::size_t slack,
-                                  Purpose purpose, Fit fit) noexcept {
+std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t align, Purpose purpose,
+                                  Fit fit) noexcept {
     const auto fits = [&](const Run& run) {
         if (kind != RunKind::kPrefaulted && run.range->for_slabs != (purpose == Purpose::kSlab)) return false;
         return base::align_up(run.first, align) + slices <= run.first + run.slices;
@@ -96,9 +96,8 @@ std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t 
     }
     if (!best) return std::nullopt;
     const std::size_t first = base::align_up(best->first, align);
-    const std::size_t rest = best->first + best->slices - first - slices;
-    if (fit == Fit::kSnug && (rest > slack || first != best->first)) return std::nullopt;
-    return take_part(*best, first, rest <= slack ? slices + rest : slices);
+    if (fit == Fit::kSnug && best->slices != slices) return std::nullopt;
+    return take_part(*best, first, slices);
 }
 
 Run PageHeap::take_part(const Run& run, std::size_t first, std::size_t slices) noexcept {

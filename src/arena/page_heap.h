@@ -43,7 +43,7 @@ struct JoinedRun {
 /// prefaulted memory, which the user asked for without saying what for, serves both.
 enum class Purpose { kLargeBlock, kSlab };
 
-/// Whether a run much longer than what is wanted may be cut.
+/// Whether a run longer than what is wanted may be cut.
 enum class Fit { kAny, kSnug };
 
 /// Thread safety: none; the arena's lock guards every call.
@@ -53,9 +53,9 @@ public:
     AddressRange* ranges() const noexcept { return ranges_; }
 
     /// The best fitting run of `kind` of at least `slices`, its start a multiple of `align` slices (a power
-    /// of two). What passes `slices + slack` is split off and stays free; a snug fit leaves nothing to split
-    /// off. The run's entries are cleared.
-    std::optional<Run> take(RunKind kind, std::size_t slices, std::size_t align, std::size_t slack,
+    /// of two). What is longer is split off and stays free; a snug fit leaves nothing to split off. The run's
+    /// entries are cleared.
+    std::optional<Run> take(RunKind kind, std::size_t slices, std::size_t align,
                             Purpose purpose = Purpose::kLargeBlock, Fit fit = Fit::kAny) noexcept;
 
     /// `slices` never used before, from the end of the first range for that purpose that has them; kind is
@@ -89,7 +89,7 @@ public:
 
 private:
     static constexpr std::size_t kBins =
-        8 * 24;  ///< runs of up to 2^26 slices, 4 TiB, and beyond in the last
+        std::size_t{8} * 24;  ///< runs of up to 2^26 slices, 4 TiB, and beyond in the last
 
     struct Bins {
         std::array<std::uintptr_t, kBins> head{};

@@ -63,6 +63,9 @@ const char* to_string(LogLevel level) noexcept {
 
 namespace base {
 
+void lock_log() noexcept { receiver_mutex.lock(); }
+void unlock_log() noexcept { receiver_mutex.unlock(); }
+
 void log(LogLevel level, const char* message) noexcept {
     if (static_cast<int>(level) < threshold()) return;
     Receiver to;

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/size_classes.h"
+
 namespace numapool::cache {
 
 /// A few slots for large blocks. Only the owning thread fills a slot, so filling is a plain store; everyone
@@ -14,15 +16,12 @@ namespace numapool::cache {
 class LargeSlots {
 public:
     static constexpr std::uint32_t kSlots = 4;
-    /// A block serves requests of its own size only, in these steps: looser matches would scatter what is
-    /// live over memory that could otherwise merge.
-    static constexpr std::size_t kGrain = std::size_t{64} << 10;
 
-    /// Owner only. A block of `bytes` and less than kGrain more, at a multiple of `alignment`; 0 if there is
-    /// none.
+    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`; 0 if there is none. Looser matches
+    /// would scatter what is live over memory that could otherwise merge.
     std::uintptr_t take(std::size_t bytes, std::size_t alignment) noexcept {
         for (Slot& slot : slots_) {
-            if (slot.bytes - bytes >= kGrain) continue;  // wraps for smaller blocks
+            if (slot.bytes < bytes || slot.bytes - bytes >= base::kSliceBytes) continue;
             const std::uintptr_t seen = slot.block.load(std::memory_order_relaxed);
             if (seen == 0 || (seen & (alignment - 1)) != 0) continue;
             // Acquire pairs with the release in put; a thief may have been faster.

@@ -138,6 +138,7 @@ void CacheList::empty(ThreadCache& cache) noexcept {
 
 void CacheList::give_up(ThreadCache& cache) noexcept {
     empty(cache);
+    on_idle_();
     const std::lock_guard lock(mutex_);
     cache.table.store(nullptr, std::memory_order_relaxed);
     cache.in_use = false;
@@ -162,7 +163,7 @@ ThreadCache* find_or_make_cache(CacheList& list) noexcept {
     if (thread_caches == nullptr) {
         auto** table = static_cast<ThreadCache**>(os::map_records(kTableBytes));
         if (table == nullptr) return nullptr;
-        if (::pthread_setspecific(end_of_thread, table) != 0) {
+        if (::pthread_setspecific(end_of_thread, static_cast<void*>(table)) != 0) {
             os::release(reinterpret_cast<std::uintptr_t>(table), kTableBytes);
             return nullptr;
         }

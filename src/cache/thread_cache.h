@@ -42,7 +42,9 @@ struct ThreadCache {
 /// take over with all they counted.
 class CacheList {
 public:
-    explicit CacheList(std::uint64_t pool_id, std::uint32_t slot) noexcept : pool_id_(pool_id), slot_(slot) {}
+    /// `on_idle` is told when a thread's end has made memory idle.
+    CacheList(std::uint64_t pool_id, std::uint32_t slot, void (*on_idle)() noexcept) noexcept
+        : pool_id_(pool_id), slot_(slot), on_idle_(on_idle) {}
     CacheList(const CacheList&) = delete;
     CacheList& operator=(const CacheList&) = delete;
     /// Hands all records back for reuse; what they held must not matter any more.
@@ -81,6 +83,7 @@ public:
 private:
     const std::uint64_t pool_id_;
     const std::uint32_t slot_;
+    void (*const on_idle_)() noexcept;
     std::mutex spare_mutex_;  ///< before mutex_
     std::mutex mutex_;
     ThreadCache* head_ = nullptr;

@@ -8,8 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "numapool/options.h"
-
 namespace numapool::os {
 
 std::size_t page_bytes() noexcept;

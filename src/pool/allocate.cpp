@@ -188,8 +188,8 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
                          const Request& request, base::Failure& failure) noexcept {
     arena::NodeArena& arena = cache.arena();
     const bool strict = options_.numa_aware && request.bind.value_or(options_.bind) == BindMode::kStrict;
-    if (strict && !verify(cache, taken)) {
-        failure = {ErrorCode::kPlacementFailed, arena.policy_error(), bytes, 0};
+    if (const int error = strict ? verify(cache, taken) : 0; error != 0) {
+        failure = {ErrorCode::kPlacementFailed, error, bytes, 0};
         discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
         return nullptr;
     }
@@ -229,14 +229,15 @@ void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::si
     take_back(cache, address, false);
 }
 
-bool PoolCore::verify(cache::ArenaCache& cache, const Taken& taken) noexcept {
+int PoolCore::verify(cache::ArenaCache& cache, const Taken& taken) noexcept {
     const std::uint32_t index = cache.arena().settings().index;
     const Placement& placement = arenas_[index].placement;
     const std::size_t page = os::page_bytes();
     const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
     const std::uintptr_t begin = base::align_down(address, page);
     const std::uintptr_t end = base::align_up(address + taken.bytes, page);
-    if (os::populate(begin, end - begin) != 0) return false;
+    if (const int error = os::populate(begin, end - begin); error != 0) return error;
+    int error = 0;
     std::array<void*, 512> pages{};
     std::array<int, 512> nodes{};
     std::uint64_t right = 0;
@@ -244,18 +245,19 @@ bool PoolCore::verify(cache::ArenaCache& cache, const Taken& taken) noexcept {
     for (std::uintptr_t at = begin; at < end;) {
         std::size_t count = 0;
         for (; count < pages.size() && at < end; at += page) pages[count++] = reinterpret_cast<void*>(at);
-        const bool told = os::locate_pages({pages.data(), count}, {nodes.data(), count}) == 0;
+        const int refused = os::locate_pages({pages.data(), count}, {nodes.data(), count});
+        if (refused != 0) error = refused;
         for (std::size_t i = 0; i < count; ++i) {
             const bool here = placement.kind() == Placement::Kind::kInterleave
                                   ? interleave_nodes_of(placement.interleave_set()).has(nodes[i])
                                   : nodes[i] == placement.node();
-            right += told && here;
+            right += refused == 0 && here;
         }
         all += count;
     }
     cache.figures.pages_looked_up.add(all);
     cache.figures.pages_verified.add(right);
-    return right == all;
+    return right == all ? 0 : error != 0 ? error : -1;
 }
 
 bool PoolCore::make_room(std::size_t bytes, const base::Failure& failure) noexcept {

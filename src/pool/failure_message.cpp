@@ -42,14 +42,23 @@ void throw_failure(const PoolCore& core, const base::Failure& failure) {
                                                      std::to_string(failure.bound) +
                                                      " bytes; return buffers or raise max_bytes");
         case ErrorCode::kPlacementFailed:
-            throw PlacementError(failure.code, who + value + " bytes could not be had on the node asked for" +
-                                                   system + "; free memory there, or use bind=\"advisory\"");
+            if (failure.system_error > 0) {
+                throw PlacementError(failure.code,
+                                     who + value + " bytes could not be shown to lie on the node asked for" +
+                                         system +
+                                         "; allow move_pages (CAP_SYS_NICE in a container), or use "
+                                         "bind=\"advisory\"");
+            }
+            throw PlacementError(failure.code,
+                                 who + value +
+                                     " bytes could not be had on the node asked for; free memory there, or "
+                                     "use bind=\"advisory\"");
         case ErrorCode::kClosed:
             throw ClosedError(failure.code, who + "it is closed; make a new pool to allocate from");
         default:
             throw OutOfMemoryError(ErrorCode::kOutOfMemory, who + "the system refused " + value + " bytes" +
                                                                 system +
-                                                                ", also after idle memory was given back");
+                                                                "; no idle memory could make up for it");
     }
 }
 

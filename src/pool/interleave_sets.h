@@ -11,4 +11,8 @@ inline constexpr int kMaxInterleaveSets = 64;
 /// The nodes of set number `set`, which Placement::interleave returned. Any thread.
 const os::NodeMask& interleave_nodes_of(int set) noexcept;
 
+/// For fork.
+void lock_interleave_sets() noexcept;
+void unlock_interleave_sets() noexcept;
+
 }  // namespace numapool::detail

@@ -23,6 +23,8 @@ namespace detail {
 
 // A set's number reaches a reader only after the set was written under the lock, and sets never change.
 const os::NodeMask& interleave_nodes_of(int set) noexcept { return sets[static_cast<std::size_t>(set)]; }
+void lock_interleave_sets() noexcept { sets_mutex.lock(); }
+void unlock_interleave_sets() noexcept { sets_mutex.unlock(); }
 
 }  // namespace detail
 

@@ -42,9 +42,8 @@ PoolCore::PoolCore(const PoolOptions& options, const CoreSettings& settings, std
       id_(id),
       slot_(slot),
       monitoring_(options.enable_monitoring),
-      strict_(options.bind == BindMode::kStrict && options.numa_aware),
       budget_(options.max_bytes.value_or(arena::CommitBudget::kUnlimited)),
-      caches_(id, slot) {}
+      caches_(id, slot, options.idle_decay ? DecayThread::wake : []() noexcept {}) {}
 
 PoolCore::~PoolCore() {
     for_each_arena([](std::uint32_t, arena::NodeArena& arena) { delete &arena; });
@@ -52,7 +51,8 @@ PoolCore::~PoolCore() {
 
 bool PoolCore::set_up(const Topology& topology) {
     if (!make_arenas(topology)) return false;
-    if (strict_ || settings_.disabled || options_.zero_on_return) return true;
+    const bool strict = options_.bind == BindMode::kStrict && options_.numa_aware;
+    if (strict || settings_.disabled || options_.zero_on_return) return true;
     fast_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
     if (single_arena_) only_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
     return true;
@@ -189,7 +189,7 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
     const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         if (given >= bytes) return;
-        drain_large(index);
+        arena.release_lapsed(drain_large(index));
         for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) arena.bin(c).retire_empty(arena, now, 0);
         given += arena.release_idle(bytes - given, arena::ReleaseScope::kAll, cause);
     });
@@ -209,6 +209,7 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
     const auto decay_ms = static_cast<std::uint32_t>(options_.idle_decay->count());
     bool left = false;
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        std::size_t lapsed = 0;
         caches_.for_each([&](cache::ThreadCache& thread) {
             cache::ArenaCache* found = thread.find(index);
             if (found == nullptr || found->large().filled() == 0) return;
@@ -218,10 +219,11 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
                 found->large_seen_by_decay = seen;
                 found->large_seen_at_ms = now_ms;
             } else if (now_ms - found->large_seen_at_ms >= decay_ms / 2) {
-                arena.release_lapsed(found->drain_large());
+                lapsed += found->drain_large();
             }
             left = true;
         });
+        arena.release_lapsed(lapsed);
         left |= arena.decay(now_ms, tick_ms, decay_ms);
     });
     return left;

@@ -1,7 +1,8 @@
 // Owns: a pool: its arenas, its threads' caches, and the paths of a request and of a return through them.
 // Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
 //
-// Lock order: registry, a pool's growth, lifetime, a cache list, a bin, an arena, records.
+// Lock order: registry, lifetime, a pool's growth, its spare cache, its cache list, a bin, an arena, records,
+// plain heap, decay thread, interleave sets, log.
 #pragma once
 
 #include <array>
@@ -67,7 +68,6 @@ public:
     Statistics statistics();
     std::size_t resident_bytes() noexcept;
     const PoolOptions& options() const noexcept { return options_; }
-    bool disabled() const noexcept { return settings_.disabled; }
     /// The nodes that memory can be asked from, ascending.
     std::vector<int> nodes() const;
 
@@ -111,7 +111,8 @@ private:
                    base::Failure& failure) noexcept;
     bool make_room(std::size_t bytes, const base::Failure& failure) noexcept;
     void discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept;
-    bool verify(cache::ArenaCache& cache, const Taken& taken) noexcept;
+    /// 0 if all pages lie where they should; -1 if not, or the errno of the call that could not tell.
+    int verify(cache::ArenaCache& cache, const Taken& taken) noexcept;
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
 
     // Returning: return.cpp
@@ -126,15 +127,18 @@ private:
         return arenas_[index].arena.load(std::memory_order_acquire);
     }
     arena::NodeArena* make_arena(std::uint32_t index, const Placement& placement) noexcept;
+    /// The calling thread's cache for the arena; nullptr if it cannot have one.
+    cache::ArenaCache* own_cache(std::uint32_t index) noexcept {
+        cache::ThreadCache* mine = cache::find_or_make_cache(caches_);
+        if (mine == nullptr) return nullptr;
+        cache::ArenaCache* found = mine->find(index);
+        return found != nullptr ? found : mine->add(index, *arena_at(index), arenas_[index].budget);
+    }
     /// Calls `use(ArenaCache&)` with the calling thread's cache for the arena, or the spare one.
     template <class Use>
     void with_cache(std::uint32_t index, Use use) noexcept {
-        arena::NodeArena* arena = arena_at(index);
-        cache::ThreadCache* mine = cache::find_or_make_cache(caches_);
-        cache::ArenaCache* found = mine != nullptr ? mine->find(index) : nullptr;
-        if (mine != nullptr && found == nullptr) found = mine->add(index, *arena, arenas_[index].budget);
-        if (found != nullptr) {
-            use(*found);
+        if (cache::ArenaCache* own = own_cache(index); own != nullptr) {
+            use(*own);
         } else {
             caches_.with_spare([&](cache::ThreadCache& spare) { use(*spare.find(index)); });
         }
@@ -155,7 +159,6 @@ private:
     const std::uint64_t id_;
     const std::uint32_t slot_;
     const bool monitoring_;
-    const bool strict_;
     bool single_arena_ = true;  ///< the current node's memory is always arena 0's
     /// cache_key of arena 0 while the short ways are right: not closed, strict, disabled or zeroing.
     std::atomic<std::uint64_t> fast_key_{cache::kNoCacheKey};

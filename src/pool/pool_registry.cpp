@@ -6,7 +6,9 @@
 
 #include <array>
 
+#include "base/log.h"
 #include "pool/decay_thread.h"
+#include "pool/interleave_sets.h"
 #include "pool/plain_heap.h"
 
 namespace numapool::detail {
@@ -86,9 +88,13 @@ void PoolRegistry::before_fork() noexcept {
     cache::lock_records();
     PlainHeap::lock();
     DecayThread::lock();
+    lock_interleave_sets();
+    base::lock_log();
 }
 
 void PoolRegistry::unlock_everything() noexcept {
+    base::unlock_log();
+    unlock_interleave_sets();
     DecayThread::unlock();
     PlainHeap::unlock();
     cache::unlock_records();

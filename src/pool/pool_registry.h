@@ -13,8 +13,7 @@ namespace numapool::detail {
 /// Thread safety: any thread.
 class PoolRegistry {
 public:
-    /// Memory and a slot for a new pool, entered by `enter`; 0 bytes of it are touched. False if there are
-    /// kMaxPools.
+    /// A slot and a number for a new pool. False if there are kMaxPools.
     static bool claim_slot(std::uint32_t& slot, std::uint64_t& id) noexcept;
     static void drop_slot(std::uint32_t slot) noexcept;
     static void enter(PoolCore& pool) noexcept;
@@ -23,7 +22,7 @@ public:
     /// Calls `give_back()`, which returns a block to the closed `pool`, and destroys the pool if it was the
     /// last.
     template <class GiveBack>
-    static void return_to_closed(PoolCore& pool, GiveBack give_back) noexcept {
+    static void return_guarded(PoolCore& pool, GiveBack give_back) noexcept {
         const std::lock_guard lock(mutex());
         give_back();
         destroy_if_done(pool);

@@ -164,7 +164,8 @@ Statistics PoolCore::statistics() {
         if (monitoring_) result.bytes_requested += sums.requested;
         result.auto_returns += sums.auto_returns;
         // Ranges get their policy before their first block, and a system that refuses one refuses all.
-        if (arena.policy_error() != 0) result.fallback_allocations += node.allocations;
+        if (arena.policy_error() != 0) node.fallback_allocations = node.allocations;
+        result.fallback_allocations += node.fallback_allocations;
         result.metadata_bytes += arena.metadata_bytes();
         for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {
             const Eviction evicted = arena.evicted(static_cast<EvictionCause>(cause));

@@ -33,13 +33,14 @@ ErrorCode PoolCore::return_plain(void* block, const PoolCore* expected) noexcept
     if (expected != nullptr && &pool != expected) return ErrorCode::kWrongPool;
     bool freed = false;
     const auto give_back = [&] {
+        if (pool.options_.zero_on_return) std::memset(block, 0, found->bytes);
         freed = PlainHeap::free(block);
         if (!freed) return;
         pool.plain_bytes_back_.fetch_add(found->bytes, std::memory_order_relaxed);
         pool.plain_returns_.fetch_add(1, std::memory_order_relaxed);
     };
     if (pool.closed()) {
-        PoolRegistry::return_to_closed(pool, give_back);
+        PoolRegistry::return_guarded(pool, give_back);
     } else {
         give_back();
     }
@@ -53,8 +54,7 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
         const std::atomic<std::uint8_t>* state = arena::state_at(*entry.slab(), address);
         if (state == nullptr) return ErrorCode::kInteriorPointer;
         if (!arena::is_live(*state)) return ErrorCode::kAlreadyReturned;
-    } else if (!entry.is_block() || entry.state() != BlockState::kLive ||
-               address != range.address_of(slice)) {
+    } else if (!entry.is_live_block() || address != range.address_of(slice)) {
         return refuse(range, slice, address);
     }
     const bool in_slab = entry.is_slab();
@@ -75,10 +75,12 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
             }
         });
     };
-    if (closed()) {
-        PoolRegistry::return_to_closed(*this, [&] {
-            take(false);
-            release_idle(budget_.committed(), EvictionCause::kTrim);
+    // Without a cache of its own the thread uses the pool's spare one, also after it has counted the block:
+    // then, as with a closed pool, the registry's lock keeps the pool from going meanwhile.
+    if (closed() || own_cache(range.arena_index) == nullptr) {
+        PoolRegistry::return_guarded(*this, [&] {
+            take(!closed());
+            if (closed()) release_idle(budget_.committed(), EvictionCause::kTrim);
             count();
         });
         return ErrorCode::kOk;
@@ -136,7 +138,7 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
         if (state == nullptr || !arena::is_live(*state)) return std::nullopt;
         bytes = entry.slab()->shape.block_bytes;
     } else {
-        if (!entry.is_block() || entry.state() != BlockState::kLive || address != range->address_of(slice)) {
+        if (!entry.is_live_block() || address != range->address_of(slice)) {
             return std::nullopt;
         }
         bytes = entry.slices() * base::kSliceBytes;

@@ -49,12 +49,12 @@ TEST_F(PageHeapTest, TakesTheBestFit) {
     std::vector<Run> taken;
     for (const std::size_t slices : {10U, 1U, 5U, 1U, 7U, 1U, 6U, 1U}) taken.push_back(fresh(slices));
     for (std::size_t i = 0; i < taken.size(); i += 2) put(taken[i], RunKind::kIdle);
-    EXPECT_EQ(heap_.take(RunKind::kIdle, 6, 1, 0)->first, taken[6].first);
-    EXPECT_EQ(heap_.take(RunKind::kIdle, 6, 1, 0)->first, taken[4].first);
-    EXPECT_EQ(heap_.take(RunKind::kIdle, 6, 1, 0)->first, taken[0].first);
-    EXPECT_FALSE(heap_.take(RunKind::kIdle, 6, 1, 0));
+    EXPECT_EQ(heap_.take(RunKind::kIdle, 6, 1)->first, taken[6].first);
+    EXPECT_EQ(heap_.take(RunKind::kIdle, 6, 1)->first, taken[4].first);
+    EXPECT_EQ(heap_.take(RunKind::kIdle, 6, 1)->first, taken[0].first);
+    EXPECT_FALSE(heap_.take(RunKind::kIdle, 6, 1));
     EXPECT_EQ(runs(RunKind::kIdle), (Runs{{6, 4}, {11, 5}, {23, 1}}));
-    EXPECT_FALSE(heap_.take(RunKind::kPrefaulted, 1, 1, 0)) << "kinds are kept apart";
+    EXPECT_FALSE(heap_.take(RunKind::kPrefaulted, 1, 1)) << "kinds are kept apart";
 }
 
 TEST_F(PageHeapTest, BestFitHoldsWithinOneBin) {
@@ -62,18 +62,19 @@ TEST_F(PageHeapTest, BestFitHoldsWithinOneBin) {
     std::vector<Run> taken;
     for (const std::size_t slices : {70U, 1U, 66U, 1U, 68U, 1U}) taken.push_back(fresh(slices));
     for (const std::size_t i : {2U, 4U, 0U}) put(taken[i], RunKind::kIdle);
-    EXPECT_EQ(heap_.take(RunKind::kIdle, 65, 1, 8)->slices, 66U);
-    EXPECT_EQ(heap_.take(RunKind::kIdle, 65, 1, 8)->slices, 68U);
+    EXPECT_EQ(heap_.take(RunKind::kIdle, 65, 1)->first, taken[2].first);
+    EXPECT_EQ(heap_.take(RunKind::kIdle, 65, 1)->first, taken[4].first);
 }
 
-TEST_F(PageHeapTest, SplitsWhatPassesTheSlack) {
+TEST_F(PageHeapTest, SplitsWhatIsLonger) {
     put(fresh(20), RunKind::kIdle);
     fresh(1);
-    const auto exact = heap_.take(RunKind::kIdle, 17, 1, 2);
+    const auto exact = heap_.take(RunKind::kIdle, 17, 1);
     EXPECT_EQ(exact->slices, 17U);
     EXPECT_EQ(runs(RunKind::kIdle), (Runs{{17, 3}}));
     EXPECT_EQ(heap_.free_bytes(RunKind::kIdle), 3 * base::kSliceBytes);
-    EXPECT_EQ(heap_.take(RunKind::kIdle, 2, 1, 2)->slices, 3U) << "within the slack it stays whole";
+    EXPECT_FALSE(heap_.take(RunKind::kIdle, 2, 1, Purpose::kLargeBlock, Fit::kSnug)) << "it would be cut";
+    EXPECT_EQ(heap_.take(RunKind::kIdle, 3, 1, Purpose::kLargeBlock, Fit::kSnug)->slices, 3U);
     EXPECT_EQ(heap_.free_bytes(RunKind::kIdle), 0U);
 }
 
@@ -119,7 +120,7 @@ TEST_F(PageHeapTest, AlignedRunIsFoundAgainAfterItCameBack) {
     const Run aligned = *heap_.take_fresh(8, 32);
     fresh(1);
     put(aligned, RunKind::kIdle);
-    const auto again = heap_.take(RunKind::kIdle, 8, 32, 0);
+    const auto again = heap_.take(RunKind::kIdle, 8, 32);
     ASSERT_TRUE(again) << "the run fits exactly where it lies";
     EXPECT_EQ(again->first, aligned.first);
     EXPECT_EQ(again->slices, 8U);
@@ -132,7 +133,7 @@ TEST_F(PageHeapTest, BusyRunsAreOutOfReach) {
     Run part = heap_.take_part({range_, 0, 4, RunKind::kIdle}, 1, 2);
     put(part, RunKind::kBusy);
     EXPECT_EQ(runs(RunKind::kIdle), (Runs{{0, 1}, {3, 1}}));
-    EXPECT_FALSE(heap_.take(RunKind::kIdle, 2, 1, 0));
+    EXPECT_FALSE(heap_.take(RunKind::kIdle, 2, 1));
     part.kind = RunKind::kBusy;
     heap_.change_kind(part, RunKind::kIdle);
     EXPECT_EQ(runs(RunKind::kIdle), (Runs{{0, 4}}));
@@ -200,17 +201,16 @@ TEST_F(PageHeapTest, AgreesWithAModelOverRandomUse) {
                 break;
             }
             case 1: {
-                const std::size_t slack = random() % 3;
                 const auto before = model.runs(kind);
                 std::size_t best = ~std::size_t{0};
                 for (const auto& [first, length] : before) {
                     if (length >= slices) best = std::min(best, length);
                 }
-                const auto run = heap_.take(kind, slices, 1, slack);
+                const auto run = heap_.take(kind, slices, 1);
                 ASSERT_EQ(run.has_value(), best != ~std::size_t{0});
                 if (!run) break;
                 ASSERT_EQ(before.at(run->first), best) << "not the best fit";
-                ASSERT_EQ(run->slices, best - slices <= slack ? best : slices);
+                ASSERT_EQ(run->slices, slices);
                 ASSERT_TRUE(model.all(run->first, run->slices, static_cast<int>(kind)));
                 model.set(run->first, run->slices, Model::kTaken);
                 taken.push_back(*run);

@@ -26,16 +26,16 @@ TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
     EXPECT_TRUE(slots.put(0x30000, kMiB));
 }
 
-TEST(LargeSlots, ABlockServesItsOwnSizeOnly) {
+TEST(LargeSlots, ABlockServesWhatItWasCutForOnly) {
     LargeSlots slots;
     slots.limit = 1;
     ASSERT_TRUE(slots.put(0x100000, 8 * kMiB));
-    for (const std::size_t other : {8 * kMiB + 1, 8 * kMiB - LargeSlots::kGrain, 7 * kMiB, kMiB + 1}) {
+    for (const std::size_t other : {8 * kMiB + 1, 8 * kMiB - base::kSliceBytes, 7 * kMiB, kMiB + 1}) {
         EXPECT_EQ(slots.take(other, 64), 0U) << other;
     }
     EXPECT_EQ(slots.take(8 * kMiB, 64), 0x100000U);
     ASSERT_TRUE(slots.put(0x100000, 8 * kMiB));
-    EXPECT_EQ(slots.take(8 * kMiB - LargeSlots::kGrain + 1, 64), 0x100000U);
+    EXPECT_EQ(slots.take(8 * kMiB - base::kSliceBytes + 1, 64), 0x100000U);
 }
 
 // F02: the difference of sizes must not wrap round to a small number.

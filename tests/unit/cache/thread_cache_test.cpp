@@ -58,7 +58,9 @@ protected:
     // Numbers that no pool of this process has.
     static constexpr std::uint32_t kSlot = kMaxPools - 1;
     static inline std::uint64_t next_id_ = std::uint64_t{1} << 40;
-    static std::unique_ptr<CacheList> list() { return std::make_unique<CacheList>(next_id_++, kSlot); }
+    static std::unique_ptr<CacheList> list() {
+        return std::make_unique<CacheList>(next_id_++, kSlot, +[]() noexcept {});
+    }
 };
 
 TEST_F(ThreadCacheTest, EachThreadHasItsOwnAndKeepsIt) {
