@@ -185,7 +185,7 @@ class MemoryPool(PoolBase):
         like = prototype if isinstance(prototype, np.ndarray) else np.asarray(prototype)
         wanted = like.shape if shape is None else shape
         if order in ("A", "K"):
-            same_rank = order == "A" or like.ndim == (len(wanted) if np.iterable(wanted) else 1)
+            same_rank = order == "A" or like.ndim == len(np.atleast_1d(wanted))
             order = "F" if same_rank and like.flags.f_contiguous and not like.flags.c_contiguous else "C"
         return self.get_buffer(wanted, like.dtype if dtype is None else dtype, order=order)
 
