@@ -26,9 +26,9 @@ GOOD = {
     "tests/unit/arena/arena_test.cpp": '// Owns: tests.\n#include "arena/arena.h"\n#include "base/bits.h"\n',
     "tests/contract/pool_test.cpp": "// Owns: tests.\n#include <sys/mman.h>\nauto p = mmap(1);\n",
     "docs/long.md": "many lines\n" * 1000,
-    "README.md": "The network/work is in build/work/x.\n",
+    "README.md": "The network/home is in build/home/x.\n",
 }
-MACHINE = "/wo" + "rk/"
+MACHINE = "/ho" + "me/"
 
 INCLUDES_BITS = '// A.\n#include "base/bits.h"\n'
 INCLUDES_ARENA = '// A.\n#include "arena/arena.h"\n'
