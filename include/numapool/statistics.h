@@ -77,7 +77,7 @@ struct Statistics {
     std::uint64_t total_allocations = 0;  ///< requests served
     std::uint64_t cache_hits = 0;  ///< those served wholly from memory that an earlier buffer had returned
     double cache_hit_ratio = 0.0;  ///< cache_hits / total_allocations; 0.0 when there were none
-    std::uint64_t stitched = 0;    ///< hits for which pages were moved together
+    std::uint64_t stitched = 0;    ///< hits for which pages were moved together; always 0, none are so far
 
     std::uint64_t bytes_requested = 0;   ///< [m] as asked for, over all allocations so far
     std::uint64_t bytes_handed_out = 0;  ///< of the blocks that held them, over all allocations so far

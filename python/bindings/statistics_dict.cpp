@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include "numapool/numa_optimizer.h"
 #include "numapool/page_map.h"
 
 #include "block_owner.h"
@@ -169,6 +170,9 @@ PyObject* statistics_dict(PoolState& state) {
     result["tiers"] = tiers_dict(figures.tiers);
     nb::dict nodes;
     nb::dict interleaved;
+    for (const int id : numapool::NumaOptimizer(state.pool()).get_numa_nodes()) {
+        nodes[nb::int_(id)] = node_dict(NodeStatistics{});  // also those that nothing came from
+    }
     for (const NodeStatistics& node : figures.nodes) {
         if (node.interleaved_over.empty()) {
             nodes[nb::int_(node.node)] = node_dict(node);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import PoolTypeError
 from .pool import MemoryPool
-from .statistics import NodeStatistics, TierStatistics
+from .statistics import NodeStatistics
 
 
 class NUMAOptimizer:
@@ -64,31 +64,5 @@ class NUMAOptimizer:
             Among them ``allocations``, ``memory_usage_mb`` (MiB) and ``local_access_ratio``, the share of the node's
             arrays that were requested from a CPU of the same node.
         """
-        used = self.pool.get_statistics()["nodes"]
-        return {node: used[node] if node in used else _unused() for node in self.get_numa_nodes()}
-
-
-def _unused() -> NodeStatistics:
-    tier = TierStatistics(
-        allocations=0,
-        live_buffers=0,
-        live_bytes=0,
-        pending_buffers=0,
-        pending_bytes=0,
-        idle_buffers=0,
-        idle_bytes=0,
-    )
-    return NodeStatistics(
-        allocations=0,
-        memory_usage_bytes=0,
-        memory_usage_mb=0.0,
-        live_bytes=0,
-        pending_bytes=0,
-        idle_bytes=0,
-        local_allocations=0,
-        local_access_ratio=0.0,
-        pages_looked_up=0,
-        pages_verified=0,
-        verified_ratio=0.0,
-        tiers={"small": tier, "medium": tier.copy(), "large": tier.copy()},
-    )
+        figures = self.pool.get_statistics()["nodes"]
+        return {node: figures[node] for node in self.get_numa_nodes()}

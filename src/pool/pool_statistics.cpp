@@ -40,7 +40,6 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
         sums.allocations[tier] += allocations;
         sums.bytes_out[tier] += allocations * block;
         sums.requested += magazine.requested_bytes.get();
-        sums.ready[tier] += magazine.size();
     }
     const cache::ThreadFigures& figures = cache.figures;
     sums.frees[kLarge] += figures.large_frees.get_all();
@@ -48,7 +47,6 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
     sums.allocations[kLarge] += figures.large_allocations.get();
     sums.bytes_out[kLarge] += figures.large_bytes_out.get();
     sums.requested += figures.large_requested_bytes.get();
-    sums.ready[kLarge] += cache.large().filled();
     for (std::size_t tier = 0; tier < kTiers; ++tier) {
         sums.misses[tier] += figures.misses[tier].get();
         sums.missed_bytes[tier] += figures.missed_bytes[tier].get();
@@ -118,7 +116,12 @@ Statistics PoolCore::statistics() {
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         Sums sums;
         caches_.for_each([&](cache::ThreadCache& thread) {
-            if (const cache::ArenaCache* found = thread.find(index); found != nullptr) add(sums, *found);
+            const cache::ArenaCache* found = thread.find(index);
+            if (found == nullptr) return;
+            add(sums, *found);
+            for (std::size_t tier = 0; tier < kTiers; ++tier) {
+                sums.ready[tier] += found->ready_blocks(static_cast<Tier>(tier));
+            }
         });
         sums.ready[kLarge] += arena.credits();
         NodeStatistics node;
