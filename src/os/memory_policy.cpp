@@ -11,29 +11,72 @@
 namespace numapool::os {
 namespace {
 
-int bind(std::uintptr_t address, std::size_t bytes, int mode, const NodeMask& nodes) noexcept {
-    // One bit more than the mask: the kernel reads one less than it is told.
-    const long result = counted_calls().bind(reinterpret_cast<void*>(address), bytes, mode, nodes.words(),
-                                             NodeMask::kMaxNodes + 1);
-    return result == 0 ? 0 : errno;
+// One bit more than the mask: the kernel reads one less than it is told.
+constexpr unsigned long kMaskBits = NodeMask::kMaxNodes + 1;
+
+int error_of(long result) noexcept { return result == 0 ? 0 : errno; }
+
+int bind(std::uintptr_t address, std::size_t bytes, int mode, const NodeMask& nodes,
+         Present present) noexcept {
+    return error_of(counted_calls().bind(reinterpret_cast<void*>(address), bytes, mode, nodes.words(),
+                                         kMaskBits, present == Present::kMove ? MPOL_MF_MOVE : 0));
+}
+
+/// The second way to an answer: one page at a time, and only those that are there.
+int locate_by_policy(std::span<void*> pages, std::span<int> nodes) noexcept {
+    const SystemCalls& calls = counted_calls();
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+        unsigned char resident = 0;
+        if (calls.resident(pages[i], 1, &resident) != 0) {
+            nodes[i] = -EFAULT;
+        } else if ((resident & 1) == 0) {
+            nodes[i] = -ENOENT;
+        } else if (calls.get_policy(&nodes[i], nullptr, 0, pages[i], MPOL_F_NODE | MPOL_F_ADDR) != 0) {
+            return errno;
+        }
+    }
+    return 0;
 }
 
 }  // namespace
 
-int prefer_node(std::uintptr_t address, std::size_t bytes, int node) noexcept {
+int prefer_node(std::uintptr_t address, std::size_t bytes, int node, Present present) noexcept {
     NodeMask mask;
     mask.add(node);
-    return bind(address, bytes, MPOL_PREFERRED, mask);
+    return bind(address, bytes, MPOL_PREFERRED | MPOL_F_STATIC_NODES, mask, present);
 }
 
-int interleave_nodes(std::uintptr_t address, std::size_t bytes, const NodeMask& nodes) noexcept {
-    return bind(address, bytes, MPOL_INTERLEAVE, nodes);
+int interleave_nodes(std::uintptr_t address, std::size_t bytes, const NodeMask& nodes,
+                     Present present) noexcept {
+    return bind(address, bytes, MPOL_INTERLEAVE | MPOL_F_STATIC_NODES, nodes, present);
 }
 
 int locate_pages(std::span<void*> pages, std::span<int> nodes) noexcept {
-    return counted_calls().locate(pages.size(), pages.data(), nodes.data()) == 0 ? 0 : errno;
+    if (counted_calls().locate(pages.size(), pages.data(), nodes.data()) == 0) return 0;
+    return errno == EPERM || errno == ENOSYS || errno == EACCES ? locate_by_policy(pages, nodes) : errno;
 }
 
-int current_node() noexcept { return system_calls().node_of_cpu(); }
+int get_thread_policy(ThreadPolicy& policy) noexcept {
+    policy = {};
+    return error_of(counted_calls().get_policy(&policy.mode, policy.nodes.words(), kMaskBits, nullptr, 0));
+}
+
+int set_thread_policy(const ThreadPolicy& policy) noexcept {
+    const bool default_policy = policy.nodes.empty();
+    return error_of(counted_calls().set_policy(policy.mode, default_policy ? nullptr : policy.nodes.words(),
+                                               default_policy ? 0 : kMaskBits));
+}
+
+int prefer_node_for_thread(int node) noexcept {
+    ThreadPolicy policy{MPOL_PREFERRED, {}};
+    policy.nodes.add(node);
+    return set_thread_policy(policy);
+}
+
+int get_allowed_nodes(NodeMask& nodes) noexcept {
+    nodes = {};
+    return error_of(
+        counted_calls().get_policy(nullptr, nodes.words(), kMaskBits, nullptr, MPOL_F_MEMS_ALLOWED));
+}
 
 }  // namespace numapool::os

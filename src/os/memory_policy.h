@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <span>
 
+#include "os/system_calls.h"
+
 namespace numapool::os {
 
 /// A set of node ids, as wide as any kernel's.
@@ -26,7 +28,9 @@ public:
                     (static_cast<std::size_t>(node) % kWordBits) &
                 1);
     }
+    bool empty() const noexcept { return *this == NodeMask(); }
     const unsigned long* words() const noexcept { return words_.data(); }
+    unsigned long* words() noexcept { return words_.data(); }
     friend bool operator==(const NodeMask&, const NodeMask&) = default;
 
 private:
@@ -34,17 +38,49 @@ private:
     std::array<unsigned long, kMaxNodes / kWordBits> words_{};
 };
 
-/// Pages of the range touched from now on come from `node`, or from others when it is full.
-int prefer_node(std::uintptr_t address, std::size_t bytes, int node) noexcept;
+/// What to do with pages of a range that are there already when its policy is set.
+enum class Present {
+    kStay,
+    kMove,  ///< those that lie elsewhere are moved, as far as the nodes have room
+};
+
+/// Pages of the range touched from now on come from `node`, or from others when it is full or forbidden. The
+/// node is meant by its number, whatever a cpuset allows later.
+int prefer_node(std::uintptr_t address, std::size_t bytes, int node,
+                Present present = Present::kStay) noexcept;
 
 /// Pages of the range touched from now on are dealt over `nodes` in turn.
-int interleave_nodes(std::uintptr_t address, std::size_t bytes, const NodeMask& nodes) noexcept;
+int interleave_nodes(std::uintptr_t address, std::size_t bytes, const NodeMask& nodes,
+                     Present present = Present::kStay) noexcept;
 
 /// Writes for each page its node, or -ENOENT (no page there), or -EFAULT (not mapped); `nodes` is as long as
-/// `pages`.
+/// `pages`, which are multiples of the page size. Asks move_pages; where that is refused, get_mempolicy for
+/// the pages that mincore calls resident, since it would fault in others. By that second way a page that was
+/// only ever read may be told to lie where the kernel keeps its page of zeros.
 int locate_pages(std::span<void*> pages, std::span<int> nodes) noexcept;
 
+/// Where memory comes from that no policy of its own covers, for one thread.
+struct ThreadPolicy {
+    int mode = 0;  ///< MPOL_DEFAULT (0), MPOL_PREFERRED, ...; the kernel's mode flags included
+    NodeMask nodes;
+};
+/// Reads or sets that of the calling thread.
+int get_thread_policy(ThreadPolicy& policy) noexcept;
+int set_thread_policy(const ThreadPolicy& policy) noexcept;
+/// The calling thread's memory comes from `node`, or from others when it is full.
+int prefer_node_for_thread(int node) noexcept;
+
+/// The nodes that the cpuset of this process allows memory to be taken from, as of now.
+int get_allowed_nodes(NodeMask& nodes) noexcept;
+
 /// The NUMA node of the CPU that the caller runs on, read anew.
-int current_node() noexcept;
+inline int current_node() noexcept {
+    // Relaxed: written before the threads that read it start.
+    const std::ptrdiff_t offset = rseq_node_offset.load(std::memory_order_relaxed);
+    if (offset == 0) [[unlikely]]
+        return system_calls().node_of_cpu();
+    return static_cast<int>(*reinterpret_cast<const volatile std::uint32_t*>(
+        static_cast<char*>(__builtin_thread_pointer()) + offset));
+}
 
 }  // namespace numapool::os

@@ -18,10 +18,18 @@ struct SystemCalls {
     int (*protect)(void* address, std::size_t bytes, int protection);
     int (*advise)(void* address, std::size_t bytes, int advice);
     int (*resident)(void* address, std::size_t bytes, unsigned char* pages);
-    long (*bind)(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits);
+    long (*bind)(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits,
+                 unsigned flags);
+    long (*set_policy)(int mode, const unsigned long* mask, unsigned long bits);
+    long (*get_policy)(int* mode, unsigned long* mask, unsigned long bits, void* address,
+                       unsigned long flags);
     long (*locate)(unsigned long pages, void** addresses, int* nodes);
     int (*node_of_cpu)();  ///< the current NUMA node; no system call where the kernel offers it in user space
 };
+
+/// Where in a thread's own storage the kernel keeps the thread's current node; 0 where it does not (before
+/// Linux 6.3) and while a table of a test is in use.
+extern std::atomic<std::ptrdiff_t> rseq_node_offset;
 
 /// The kernel's own calls.
 extern const SystemCalls kKernelCalls;

@@ -9,8 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <numeric>
 #include <optional>
 
+#include "os/memory_policy.h"
 #include "os/system_calls.h"
 
 namespace numapool::fakes {
@@ -32,6 +34,7 @@ struct State {
     int full_node = -1;
     int instead_of_full = -1;
     std::vector<BoundRange> binds;
+    std::vector<int> allowed_nodes;
     std::array<std::atomic<std::uint64_t>, kCalls> counts{};
     std::array<std::atomic<std::uint64_t>, kCalls> refused{};
 };
@@ -42,6 +45,7 @@ State& state() {
 }
 
 thread_local int node_of_thread = 0;
+thread_local FakeSystemCalls::Policy policy_of_thread;
 
 std::size_t at(Call call) noexcept { return static_cast<std::size_t>(call); }
 
@@ -94,14 +98,21 @@ int resident(void* address, std::size_t bytes, unsigned char* pages) {
     return os::kKernelCalls.resident(address, bytes, pages);
 }
 
-long bind(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits) {
+std::vector<int> nodes_in(const unsigned long* mask, unsigned long bits) {
+    constexpr unsigned long kWordBits = 8 * sizeof(unsigned long);
+    std::vector<int> nodes;
+    for (unsigned long bit = 0; bit + 1 < bits; ++bit) {  // the kernel reads one bit less than it is told
+        if (mask[bit / kWordBits] >> bit % kWordBits & 1) nodes.push_back(static_cast<int>(bit));
+    }
+    return nodes;
+}
+
+long bind(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits,
+          unsigned flags) {
     if (counted_and_refused(Call::kBind, bytes)) return -1;
     const auto begin = reinterpret_cast<std::uintptr_t>(address);
-    BoundRange bound{begin, begin + bytes, mode, {}};
-    constexpr unsigned long kWordBits = 8 * sizeof(unsigned long);
-    for (unsigned long bit = 0; bit + 1 < bits; ++bit) {  // the kernel reads one bit less than it is told
-        if (mask[bit / kWordBits] >> bit % kWordBits & 1) bound.nodes.push_back(static_cast<int>(bit));
-    }
+    BoundRange bound{begin, begin + bytes, mode & ~MPOL_MODE_FLAGS, nodes_in(mask, bits),
+                     (flags & MPOL_MF_MOVE) != 0};
     if (bound.nodes.empty()) {
         errno = EINVAL;
         return -1;
@@ -138,9 +149,32 @@ long locate(unsigned long pages, void** addresses, int* nodes) {
     return 0;
 }
 
+long set_policy(int mode, const unsigned long* mask, unsigned long bits) {
+    if (counted_and_refused(Call::kSetPolicy)) return -1;
+    policy_of_thread = {mode, mask != nullptr ? nodes_in(mask, bits) : std::vector<int>{}};
+    return 0;
+}
+
+long get_policy(int* mode, unsigned long* mask, unsigned long, void* address, unsigned long flags) {
+    if (counted_and_refused(Call::kGetPolicy)) return -1;
+    if ((flags & MPOL_F_ADDR) != 0) {
+        const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        *mode = node_of_page(reinterpret_cast<std::uintptr_t>(address), page_bytes);
+        return 0;
+    }
+    const std::lock_guard lock(state().mutex);
+    const bool of_cpuset = (flags & MPOL_F_MEMS_ALLOWED) != 0;
+    if (!of_cpuset) *mode = policy_of_thread.mode;
+    for (const int node : of_cpuset ? state().allowed_nodes : policy_of_thread.nodes) {
+        mask[node / 64] |= 1UL << node % 64;
+    }
+    return 0;
+}
+
 int node_of_cpu() { return node_of_thread; }
 
-constexpr os::SystemCalls kTable = {map, unmap, protect, advise, resident, bind, locate, node_of_cpu};
+constexpr os::SystemCalls kTable = {map,  unmap,      protect,    advise, resident,
+                                    bind, set_policy, get_policy, locate, node_of_cpu};
 
 }  // namespace
 
@@ -153,12 +187,23 @@ FakeSystemCalls::FakeSystemCalls() {
     for (auto& count : state().counts) count = 0;
     for (auto& count : state().refused) count = 0;
     node_of_thread = 0;
+    policy_of_thread = {};
+    std::vector<int> all(os::NodeMask::kMaxNodes);
+    std::iota(all.begin(), all.end(), 0);
+    allow_nodes(all);
     os::replace_system_calls(&kTable);
 }
 
 FakeSystemCalls::~FakeSystemCalls() { os::replace_system_calls(nullptr); }
 
 void FakeSystemCalls::run_on(int node) noexcept { node_of_thread = node; }
+
+FakeSystemCalls::Policy FakeSystemCalls::thread_policy() { return policy_of_thread; }
+
+void FakeSystemCalls::allow_nodes(const std::vector<int>& nodes) {
+    const std::lock_guard lock(state().mutex);
+    state().allowed_nodes = nodes;
+}
 
 void FakeSystemCalls::refuse(Call call, int error, std::uint64_t first, std::uint64_t times) {
     const std::lock_guard lock(state().mutex);

@@ -9,15 +9,16 @@
 
 namespace numapool::fakes {
 
-enum class Call { kMap, kUnmap, kProtect, kAdvise, kResident, kBind, kLocate };
-inline constexpr std::size_t kCalls = 7;
+enum class Call { kMap, kUnmap, kProtect, kAdvise, kResident, kBind, kLocate, kSetPolicy, kGetPolicy };
+inline constexpr std::size_t kCalls = 9;
 
 /// One successful bind as the code under test asked for it.
 struct BoundRange {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
-    int mode = 0;
+    int mode = 0;  ///< without the kernel's mode flags
     std::vector<int> nodes;
+    bool moving = false;  ///< pages that were there already had to move
 };
 
 /// In place while it lives; one at a time, and made before threads that use a pool start.
@@ -34,6 +35,16 @@ public:
 
     /// The node that the calling thread runs on from now on; 0 at first.
     static void run_on(int node) noexcept;
+
+    /// The policy that the calling thread set for itself last.
+    struct Policy {
+        int mode = 0;
+        std::vector<int> nodes;
+    };
+    static Policy thread_policy();
+
+    /// The nodes that the process's cpuset allows from now on; all at first.
+    static void allow_nodes(const std::vector<int>& nodes);
 
     /// Refuses `call` with `error`: the `first`-th one from now (1 is the next) and `times` in all.
     static void refuse(Call call, int error, std::uint64_t first = 1, std::uint64_t times = kForever);

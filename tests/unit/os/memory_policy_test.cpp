@@ -4,6 +4,7 @@
 
 #include <linux/mempolicy.h>
 
+#include <array>
 #include <cerrno>
 #include <vector>
 
@@ -49,9 +50,75 @@ TEST(MemoryPolicy, RefusalIsToldByValue) {
     FakeSystemCalls::refuse(Call::kBind, EPERM);
     EXPECT_EQ(prefer_node(0x10000, 0x1000, 0), EPERM);
     FakeSystemCalls::refuse(Call::kLocate, ENOSYS);
-    void* page = nullptr;
+    FakeSystemCalls::refuse(Call::kGetPolicy, EACCES);
+    FakeSystemCalls::refuse(Call::kSetPolicy, EPERM);
+    std::array<char, 1 << 16> memory{};
+    void* page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&memory[1 << 15]) / page_bytes() *
+                                         page_bytes());
     int node = 0;
-    EXPECT_EQ(locate_pages({&page, 1}, {&node, 1}), ENOSYS);
+    EXPECT_EQ(locate_pages({&page, 1}, {&node, 1}), EACCES);
+    EXPECT_EQ(prefer_node_for_thread(1), EPERM);
+    ThreadPolicy policy;
+    EXPECT_EQ(get_thread_policy(policy), EACCES);
+    NodeMask nodes;
+    EXPECT_EQ(get_allowed_nodes(nodes), EACCES);
+}
+
+TEST(MemoryPolicy, MovesPresentPagesOnlyWhenAsked) {
+    FakeSystemCalls fake;
+    EXPECT_EQ(prefer_node(0x10000, 0x1000, 1), 0);
+    EXPECT_EQ(prefer_node(0x10000, 0x1000, 1, Present::kMove), 0);
+    const auto binds = FakeSystemCalls::binds();
+    ASSERT_EQ(binds.size(), 2U);
+    EXPECT_FALSE(binds[0].moving);
+    EXPECT_TRUE(binds[1].moving);
+}
+
+TEST(MemoryPolicy, AThreadsPolicyIsSetAndPutBack) {
+    FakeSystemCalls fake;
+    ThreadPolicy before;
+    ASSERT_EQ(get_thread_policy(before), 0);
+    EXPECT_EQ(before.mode, MPOL_DEFAULT);
+    ASSERT_EQ(prefer_node_for_thread(NodeMask::kMaxNodes - 1), 0);
+    EXPECT_EQ(FakeSystemCalls::thread_policy().mode, MPOL_PREFERRED);
+    EXPECT_EQ(FakeSystemCalls::thread_policy().nodes, std::vector{NodeMask::kMaxNodes - 1});
+    ThreadPolicy within;
+    ASSERT_EQ(get_thread_policy(within), 0);
+    EXPECT_TRUE(within.nodes.has(NodeMask::kMaxNodes - 1));
+    ASSERT_EQ(set_thread_policy(before), 0);
+    EXPECT_EQ(FakeSystemCalls::thread_policy().mode, MPOL_DEFAULT);
+    EXPECT_TRUE(FakeSystemCalls::thread_policy().nodes.empty());
+}
+
+TEST(MemoryPolicy, TheCpusetIsReadFresh) {
+    FakeSystemCalls fake;
+    NodeMask nodes;
+    for (const std::vector<int>& allowed : {std::vector{0, 3}, std::vector{NodeMask::kMaxNodes - 1}}) {
+        FakeSystemCalls::allow_nodes(allowed);
+        ASSERT_EQ(get_allowed_nodes(nodes), 0);
+        NodeMask wanted;
+        for (const int node : allowed) wanted.add(node);
+        EXPECT_EQ(nodes, wanted);
+    }
+}
+
+// F37: the second rung of the ladder, and what it must not do: fault a page in.
+TEST(MemoryPolicy, F37_WithoutMovePagesPresentPagesAreStillLocated) {
+    FakeSystemCalls fake;
+    const std::size_t page = page_bytes();
+    const std::uintptr_t start = reserve(2 * page, page);
+    ASSERT_EQ(commit(start, 2 * page), 0);
+    ASSERT_EQ(prefer_node(start, 2 * page, 5), 0);
+    *reinterpret_cast<volatile char*>(start) = 1;
+    FakeSystemCalls::refuse(Call::kLocate, EPERM);
+    void* pages[3] = {reinterpret_cast<void*>(start), reinterpret_cast<void*>(start + page), nullptr};
+    int nodes[3] = {-99, -99, -99};
+    EXPECT_EQ(locate_pages(pages, nodes), 0);
+    EXPECT_EQ(nodes[0], 5);
+    EXPECT_EQ(nodes[1], -ENOENT);
+    EXPECT_EQ(nodes[2], -EFAULT);
+    EXPECT_EQ(resident_bytes(start, 2 * page), page);
+    release(start, 2 * page);
 }
 
 TEST(MemoryPolicy, TheKernelTellsPresentFromAbsentPages) {

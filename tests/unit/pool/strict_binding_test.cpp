@@ -132,6 +132,7 @@ TEST_P(StrictBinding, InterleavedPagesMayLieOnAnyNodeOfTheSet) {
 TEST_P(StrictBinding, F37_PagesThatCannotBeLookedUpAreAnError) {
     PlayedPool pool(strict_options());
     FakeSystemCalls::refuse(Call::kLocate, EPERM);
+    FakeSystemCalls::refuse(Call::kGetPolicy, EPERM);
     EXPECT_EQ(pool.get_on(1, GetParam()), nullptr);
     EXPECT_EQ(pool.failure().code, ErrorCode::kPlacementFailed);
     EXPECT_EQ(pool->statistics().live_buffers, 0U);
