@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "numapool/array.h"
 #include "numapool/buffer.h"
@@ -105,6 +106,9 @@ public:
     Statistics get_statistics() const;
     /// Bytes of the pool's ranges that are in physical memory now, asked of the kernel page by page.
     std::size_t resident_bytes() const;
+    /// Looks up on which node every page of the pool lies, live and idle, and compares with where it should;
+    /// one entry for each node's memory, interleaved ones last. Costs about 0.1 microseconds a page.
+    std::vector<PlacementCheck> verify_placement() const;
     /// Gives idle memory back to the system until at most `keep_bytes` of it are left, the longest idle
     /// first, and returns the bytes given back. The few small and medium blocks that other threads keep ready
     /// stay with them.

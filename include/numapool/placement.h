@@ -34,16 +34,25 @@ public:
     static constexpr Placement on_node(int node) noexcept { return {Kind::kNode, node}; }
 
     /// Pages dealt in turn over `nodes`, page by page (2 MiB where huge pages are used); order and repeats do
-    /// not matter, and a set of one is on_node. Each distinct set is remembered for the life of the process,
-    /// 64 at most. Throws ArgumentError (kInvalidNode) if `nodes` is empty, holds a number outside 0..1023,
-    /// or is a 65th set.
-    static Placement interleave(std::span<const int> nodes);
+    /// not matter, and a set of one is on_node.
+    ///
+    /// With `weights`, as many as nodes, each 1 to 255 and no node twice, memory is dealt in steps of 2 MiB
+    /// of the pool's address space: in each round the first node gets weights[0] steps, and so on. A buffer
+    /// that is small against a round lies on few nodes. Equal weights are none.
+    ///
+    /// Each distinct set, weights included, is remembered for the life of the process, 64 at most. Throws
+    /// ArgumentError (kInvalidNode) if `nodes` is empty, holds a number outside 0..1023, or is a 65th set;
+    /// (kInvalidOption) if the weights are not as above or, divided by what they have in common, add up to
+    /// more than 256.
+    static Placement interleave(std::span<const int> nodes, std::span<const int> weights = {});
 
     constexpr Kind kind() const noexcept { return kind_; }
     /// The node asked for; -1 unless kNode.
     constexpr int node() const noexcept { return kind_ == Kind::kNode ? value_ : -1; }
     /// The nodes asked for, ascending; one for kNode, none for kCurrentNode.
     std::vector<int> nodes() const;
+    /// The weights of nodes(), divided by what they have in common; empty if all weigh the same.
+    std::vector<int> weights() const;
     /// Which of the process's interleave sets this is, 0 to 63; -1 unless kInterleave.
     constexpr int interleave_set() const noexcept { return kind_ == Kind::kInterleave ? value_ : -1; }
 

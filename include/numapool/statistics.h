@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -46,25 +47,41 @@ inline constexpr std::size_t kEvictionCauses = 5;
 
 /// One NUMA node's part of a pool, or that of one set of nodes over which memory is interleaved.
 struct NodeStatistics {
-    int node = 0;                       ///< the first one for interleaved memory
-    std::vector<int> interleaved_over;  ///< empty for one node's memory
+    int node = 0;                         ///< the first one for interleaved memory
+    std::vector<int> interleaved_over;    ///< empty for one node's memory
+    std::vector<int> interleave_weights;  ///< of interleaved_over; empty if all weigh the same
     std::uint64_t allocations = 0;
     std::uint64_t memory_usage_bytes = 0;  ///< committed = live + pending + idle
     std::uint64_t live_bytes = 0;
     std::uint64_t pending_bytes = 0;
     std::uint64_t idle_bytes = 0;
-    std::uint64_t fallback_allocations = 0;  ///< those for which placement here could not be requested
-    std::uint64_t local_allocations = 0;     ///< [m] those requested from a CPU of the same node
+    /// Those for which placement here could not be requested (the system refuses, or the process's cpuset no
+    /// longer allows the node), or of which pages were found elsewhere.
+    std::uint64_t fallback_allocations = 0;
+    std::uint64_t local_allocations = 0;  ///< [m] those requested from a CPU of the same node
     /// [m] local_allocations / allocations; 0.0 when there were none. It tells where requests came from, not
     /// where pages lie: that is verified_ratio.
     double local_access_ratio = 0.0;
-    /// Pages that a strict request looked up here, and how many of them lay on this node.
+    /// Pages that were looked up here, and how many of them lay on this node (for interleaved memory: on
+    /// theirs). With several nodes, pages are looked up when small and medium buffers take new memory, when a
+    /// large buffer of new memory is returned, for strict requests, and by verify_placement().
     std::uint64_t pages_looked_up = 0;
     std::uint64_t pages_verified = 0;
     double verified_ratio = 0.0;  ///< pages_verified / pages_looked_up; 0.0 when none was looked up
     std::array<TierStatistics, kTiers> tiers{};
 
     double memory_usage_mb() const noexcept { return static_cast<double>(memory_usage_bytes) / 1048576.0; }
+};
+
+/// What a look at all pages of one node's part of a pool found, or of one set of nodes' part: those of live
+/// buffers and idle ones. A huge page counts as the many that it is.
+struct PlacementCheck {
+    int node = 0;                           ///< the first one for interleaved memory
+    std::vector<int> interleaved_over;      ///< empty for one node's memory
+    std::map<int, std::uint64_t> pages_on;  ///< node id -> pages that the kernel says lie there
+    std::uint64_t home = 0;                 ///< pages that lie where they should
+    std::uint64_t elsewhere = 0;            ///< pages that lie on another node
+    std::uint64_t unknown = 0;              ///< pages that the kernel would not tell about
 };
 
 /// A pool's figures. Fields marked [m] stay 0 unless PoolOptions::enable_monitoring. They are read without
@@ -96,7 +113,7 @@ struct Statistics {
     std::uint64_t metadata_bytes = 0;  ///< the pool's own records, beside memory_usage_bytes
 
     std::uint64_t auto_returns = 0;          ///< buffers that came back because their holder was destroyed
-    std::uint64_t fallback_allocations = 0;  ///< buffers for which the asked placement could not be requested
+    std::uint64_t fallback_allocations = 0;  ///< see NodeStatistics
     /// Pages of reused bytes. An upper estimate: a page counts even if nobody touched it before.
     std::uint64_t page_faults_avoided = 0;
 

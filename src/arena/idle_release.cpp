@@ -239,23 +239,4 @@ Eviction NodeArena::evicted(EvictionCause cause) const noexcept {
     return {evicted.events.load(std::memory_order_relaxed), evicted.bytes.load(std::memory_order_relaxed)};
 }
 
-std::size_t NodeArena::resident_bytes() noexcept {
-    std::size_t bytes = 0;
-    AddressRange* range = nullptr;
-    {
-        const std::lock_guard lock(mutex_);
-        range = heap_.ranges();
-    }
-    // Ranges are only ever added in front, and live as long as the arena.
-    for (; range != nullptr; range = range->next) {
-        std::size_t slices = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            slices = std::min(range->writable, base::align_up(range->fresh, kSlicesPerGranule));
-        }
-        bytes += os::resident_bytes(range->base, slices * kSliceBytes);
-    }
-    return bytes;
-}
-
 }  // namespace numapool::arena

@@ -61,17 +61,11 @@ base::Result<bool> NodeArena::add_range(std::size_t least_bytes, Purpose purpose
     AddressRange* range = reserve_range(wanted, least_bytes, *this);
     if (range == nullptr) return base::Failure{ErrorCode::kOutOfMemory, errno, least_bytes, 0};
     range->for_slabs = purpose == Purpose::kSlab;
-    const std::size_t bytes = range->slices * kSliceBytes;
-    int error = 0;
-    if (settings_.policy.kind == ArenaPolicy::Kind::kPrefer) {
-        error = os::prefer_node(range->base, bytes, settings_.policy.node);
-    } else if (settings_.policy.kind == ArenaPolicy::Kind::kInterleave) {
-        error = os::interleave_nodes(range->base, bytes, settings_.policy.nodes);
-    }
-    if (error != 0) policy_error_.store(error, std::memory_order_relaxed);
+    if (asked_home() && !settings_.home.by_granule()) ask_home(*range, 0, range->slices, os::Present::kStay);
     // A kernel without transparent huge pages refuses both, and then there is nothing to rule out either.
     if (settings_.huge_pages != HugePages::kAuto) {
-        os::advise_huge_pages(range->base, bytes, settings_.huge_pages == HugePages::kAlways);
+        os::advise_huge_pages(range->base, range->slices * kSliceBytes,
+                              settings_.huge_pages == HugePages::kAlways);
     }
     heap_.add_range(range);
     return true;
@@ -87,8 +81,12 @@ int NodeArena::make_writable(const Run& run) noexcept {
         target = end;
         error = os::commit(range.address_of(range.writable), (target - range.writable) * kSliceBytes);
     }
-    if (error == 0) range.writable = target;
-    return error;
+    if (error != 0) return error;
+    // Each granule is a mapping of its own: only those that come into use are made.
+    if (asked_home() && settings_.home.by_granule())
+        ask_home(range, range.writable, target, os::Present::kStay);
+    range.writable = target;
+    return 0;
 }
 
 void NodeArena::advise_huge(const Run& run) noexcept {
@@ -135,8 +133,9 @@ void NodeArena::commit(std::size_t bytes) noexcept {
     settings_.budget->confirm();
 }
 
-Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept {
-    run.range->set_entry(run.first, SliceEntry::block(run.slices, BlockState::kLive));
+Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zero,
+                              BlockState state) noexcept {
+    run.range->set_entry(run.first, SliceEntry::block(run.slices, state));
     return {run.address(), run.bytes(), reused_bytes, zero, true};
 }
 
@@ -153,9 +152,11 @@ Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit 
 base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t alignment) noexcept {
     const std::size_t slices = slices_for(bytes);
     const std::size_t align = align_slices(alignment);
+    const BlockState state =
+        asked_home() && !settings_.home.anywhere() ? BlockState::kNew : BlockState::kLive;
     const std::lock_guard lock(mutex_);
     if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align)) {
-        return live_extent(*run, 0, false);
+        return live_extent(*run, 0, false, state);
     }
     // Idle memory that only lacks a part grows what is held by less than a block of its own would.
     const std::optional<JoinedRun> joined = align == 1 ? heap_.take_joined(slices) : std::nullopt;
@@ -175,7 +176,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     }
     commit(wanted);
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));
-    return live_extent(*run, idle_bytes, idle_bytes == 0);
+    return live_extent(*run, idle_bytes, idle_bytes == 0, state);
 }
 
 void NodeArena::put_idle(Run run, RunKind kind) noexcept {

@@ -14,26 +14,19 @@
 #include "arena/commit_budget.h"
 #include "arena/credits.h"
 #include "arena/page_heap.h"
+#include "arena/page_home.h"
 #include "arena/slab_bin.h"
 #include "base/result.h"
 #include "base/size_classes.h"
-#include "os/memory_policy.h"
 
 namespace numapool::arena {
-
-/// Where an arena's pages are asked to lie.
-struct ArenaPolicy {
-    enum class Kind { kFirstTouch, kPrefer, kInterleave };
-    Kind kind = Kind::kFirstTouch;
-    int node = 0;        ///< kPrefer
-    os::NodeMask nodes;  ///< kInterleave
-};
 
 struct ArenaSettings {
     CommitBudget* budget = nullptr;
     void* pool = nullptr;  ///< handed through to whoever finds a range by address
     std::uint32_t index = 0;
-    ArenaPolicy policy;
+    PageHome home;          ///< where its pages shall lie
+    bool asks_home = true;  ///< tells the kernel so from the start
     HugePages huge_pages = HugePages::kAuto;
     std::size_t range_bytes = std::size_t{64} << 30;
     std::size_t max_credits = 32;  ///< idle large buffers kept
@@ -60,7 +53,8 @@ enum class ReleaseScope {
 /// Thread safety: every function may be called from any thread. Lock order: a bin's lock, then the arena's.
 class NodeArena {
 public:
-    explicit NodeArena(const ArenaSettings& settings) noexcept : settings_(settings) {}
+    explicit NodeArena(const ArenaSettings& settings) noexcept
+        : settings_(settings), asked_home_(settings.asks_home) {}
     NodeArena(const NodeArena&) = delete;
     NodeArena& operator=(const NodeArena&) = delete;
     /// Releases all ranges; no block may be live and no thread may use the arena.
@@ -73,7 +67,8 @@ public:
 
     /// A large block from memory that was returned before; Extent{} if no idle run is long enough.
     Extent take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit = Fit::kAny) noexcept;
-    /// A large block from memory that, in part at least, was not handed out before.
+    /// A large block from memory that, in part at least, was not handed out before: kNew if the kernel was
+    /// told where it shall lie.
     base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// Takes a large block back (live or cached). Returns the bytes whose credits lapsed: pass them to
     /// release_lapsed.
@@ -101,12 +96,26 @@ public:
     void* allocate_record(std::size_t bytes) noexcept;
     void free_record(void* record, std::size_t bytes) noexcept;
 
+    /// Tells the kernel where the pages shall lie, of memory in use too. Does nothing if the pages may lie
+    /// anywhere.
+    void ask_home(os::Present present) noexcept;
+    /// Whether the kernel was told, or refused to be.
+    bool asked_home() const noexcept { return asked_home_.load(std::memory_order_relaxed); }
+    /// Why the kernel could not be told, as an errno; 0 if it was, or none is needed.
+    int policy_error() const noexcept { return policy_error_.load(std::memory_order_relaxed); }
+    /// Looks the arena's own pages in [address, address + bytes) up, and counts what was found. Pages that
+    /// lie elsewhere are moved first if `repair` and the nodes have room.
+    PageCheck check_pages(std::uintptr_t address, std::size_t bytes, bool repair) noexcept;
+    /// Looks all of the arena's pages up, idle ones too, and counts; adds to found[node].
+    PageCheck check_all_pages(std::span<std::uint64_t> found) noexcept;
+    /// Pages looked up so far that had memory behind them, and how many of them lay where they should.
+    std::uint64_t pages_looked_up() const noexcept { return looked_up_.load(std::memory_order_relaxed); }
+    std::uint64_t pages_found_home() const noexcept { return found_home_.load(std::memory_order_relaxed); }
+
     SlabBin& bin(std::uint32_t size_class) noexcept { return bins_[size_class]; }
     void* pool() const noexcept { return settings_.pool; }
     const ArenaSettings& settings() const noexcept { return settings_; }
 
-    /// Why the placement policy could not be set, as an errno; 0 if it was, or none is needed.
-    int policy_error() const noexcept { return policy_error_.load(std::memory_order_relaxed); }
     std::size_t committed_bytes() const noexcept { return committed_.load(std::memory_order_relaxed); }
     std::size_t slab_bytes(Tier tier) const noexcept {
         return slab_bytes_[static_cast<std::size_t>(tier)].load(std::memory_order_relaxed);
@@ -137,8 +146,11 @@ private:
     /// Opens a run that was not in use and asks for huge pages as the policy says.
     base::Result<Run> prepare(const Run& run) noexcept;
     int make_writable(const Run& run) noexcept;
+    void ask_home(const AddressRange& range, std::size_t first, std::size_t end,
+                  os::Present present) noexcept;
     void advise_huge(const Run& run) noexcept;
-    static Extent live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept;
+    static Extent live_extent(const Run& run, std::size_t reused_bytes, bool zero,
+                              BlockState state = BlockState::kLive) noexcept;
     void put_idle(Run run, RunKind kind) noexcept;
     std::size_t select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept;
     std::size_t select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,
@@ -147,6 +159,10 @@ private:
     void set_aside(Run run) noexcept;
 
     // The caller does not hold mutex_.
+    /// Calls visit(base, bytes) for the part of each range that was in use so far.
+    template <class Visit>
+    void for_each_used_part(Visit visit) noexcept;
+    void count(const PageCheck& check) noexcept;
     std::size_t give_back(const Segments& segments, std::size_t count, EvictionCause cause) noexcept;
     void commit(std::size_t bytes) noexcept;  ///< counts what the budget was charged with
     void uncommit(std::size_t bytes) noexcept;
@@ -165,7 +181,10 @@ private:
     // Relaxed: figures for statistics and limits, guarding no other memory.
     std::atomic<std::size_t> committed_{0};
     std::array<std::atomic<std::size_t>, 2> slab_bytes_{};
+    std::atomic<bool> asked_home_{false};
     std::atomic<int> policy_error_{0};
+    std::atomic<std::uint64_t> looked_up_{0};
+    std::atomic<std::uint64_t> found_home_{0};
     std::array<Evicted, kEvictionCauses> evicted_{};
     std::size_t aside_ = 0;  ///< runs in no one's reach while the system works on them; a fork waits for none
     std::array<SlabBin, base::kSizeClasses> bins_{};

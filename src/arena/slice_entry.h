@@ -26,6 +26,7 @@ enum class BlockState : std::uint8_t {
     kNone = 0,
     kLive = 1,    ///< handed out
     kCached = 2,  ///< returned, kept ready by a thread's cache
+    kNew = 3,     ///< handed out; large blocks: its pages were not looked up since they came from the system
 };
 
 class SliceEntry {
@@ -48,6 +49,10 @@ public:
     /// is_block() with state() kLive, in one comparison.
     constexpr bool is_live_block() const noexcept {
         return (word_ & 0xff) == (kBlock | static_cast<std::uint64_t>(BlockState::kLive) << kDetailShift);
+    }
+    /// is_block() and handed out.
+    constexpr bool is_held_block() const noexcept {
+        return is_live_block() || (is_block() && state() == BlockState::kNew);
     }
     constexpr bool is_free_run() const noexcept { return (word_ & kTagMask) == kFree; }
     Slab* slab() const noexcept { return reinterpret_cast<Slab*>(word_ & ~kTagMask); }

@@ -29,8 +29,6 @@ struct ThreadFigures {
     std::array<base::Counter, kTiers> missed_bytes;  ///< what of their blocks was not
     base::Counter remote_allocations;                ///< requested from another node's CPU
     base::Counter auto_returns;
-    base::Counter pages_looked_up;
-    base::Counter pages_verified;
 };
 
 /// Thread safety: its thread only, but for drain_large, ready_blocks and the figures.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,6 +28,11 @@ public:
                (words_[static_cast<std::size_t>(node) / kWordBits] >>
                     (static_cast<std::size_t>(node) % kWordBits) &
                 1);
+    }
+    std::size_t count() const noexcept {
+        std::size_t nodes = 0;
+        for (const unsigned long word : words_) nodes += static_cast<std::size_t>(std::popcount(word));
+        return nodes;
     }
     bool empty() const noexcept { return *this == NodeMask(); }
     const unsigned long* words() const noexcept { return words_.data(); }

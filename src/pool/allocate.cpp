@@ -1,13 +1,10 @@
 // Owns: a request's way through the pool, from the shortest path to the last resort.
 // Must not know: exceptions and messages.
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 
 #include "base/bits.h"
-#include "base/log.h"
 #include "os/virtual_memory.h"
 #include "pool/interleave_sets.h"
 #include "pool/plain_heap.h"
@@ -26,17 +23,6 @@ std::uint32_t class_for(std::size_t bytes, std::size_t alignment) noexcept {
     std::uint32_t size_class = base::size_class(std::max(bytes, alignment > kMinAlignment ? alignment : 0));
     while (size_class < base::kSizeClasses && base::class_bytes(size_class) % alignment != 0) ++size_class;
     return size_class;
-}
-
-void report_policy_error(int error) noexcept {
-    static constinit std::atomic<bool> told{false};
-    std::array<char, 200> message{};
-    std::snprintf(
-        message.data(), message.size(),
-        "placement could not be requested of the system (%s): pages lie where they are first touched; "
-        "allow mbind (CAP_SYS_NICE in a container) or set bind to none",
-        std::strerror(error));
-    base::log_once(told, LogLevel::kWarning, message.data());
 }
 
 }  // namespace
@@ -66,14 +52,16 @@ bool PoolCore::select_arena(const Placement& placement, std::uint32_t& index,
         index = static_cast<std::uint32_t>(arena_of_memory_[static_cast<std::size_t>(node)]);
         return true;
     }
-    for (const int node : placement.nodes()) {
-        if (arena_of_memory_[static_cast<std::size_t>(node)] < 0) {
+    index = cache::kMaxNodeArenas + static_cast<std::uint32_t>(placement.interleave_set());
+    if (arena_at(index) != nullptr) return true;
+    const os::NodeMask& nodes = interleave_set(placement.interleave_set()).nodes;
+    for (int node = 0; node < os::NodeMask::kMaxNodes; ++node) {
+        if (nodes.has(node) && arena_of_memory_[static_cast<std::size_t>(node)] < 0) {
             failure = {ErrorCode::kInvalidNode, 0, static_cast<std::size_t>(node), 0};
             return false;
         }
     }
-    index = cache::kMaxNodeArenas + static_cast<std::uint32_t>(placement.interleave_set());
-    if (arena_at(index) != nullptr || make_arena(index, placement) != nullptr) return true;
+    if (make_arena(index, placement) != nullptr) return true;
     failure = {ErrorCode::kOutOfMemory, ENOMEM, sizeof(arena::NodeArena), 0};
     return false;
 }
@@ -117,15 +105,16 @@ void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::F
         return block;
     }
     void* result = nullptr;
+    Placing placing{bind_mode(request)};
     for (bool first = true;; first = false) {
         with_cache(index, [&](cache::ArenaCache& cache) {
             const Taken taken = take(cache, bytes, alignment, failure);
-            if (taken.address != nullptr) result = hand_out(cache, taken, bytes, request, failure);
+            if (taken.address != nullptr) result = hand_out(cache, taken, bytes, request, placing, failure);
         });
         if (result != nullptr || failure.code == ErrorCode::kPlacementFailed) break;
         if (!first || !make_room(bytes, failure)) return nullptr;
     }
-    if (const int error = arena_at(index)->policy_error(); error != 0) report_policy_error(error);
+    report(index, placing);
     return result;
 }
 
@@ -185,13 +174,14 @@ bool PoolCore::requested_remotely(const Placement& placement, std::uint32_t inde
 }
 
 void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes,
-                         const Request& request, base::Failure& failure) noexcept {
-    arena::NodeArena& arena = cache.arena();
-    const bool strict = options_.numa_aware && request.bind.value_or(options_.bind) == BindMode::kStrict;
-    if (const int error = strict ? verify(cache, taken) : 0; error != 0) {
-        failure = {ErrorCode::kPlacementFailed, error, bytes, 0};
-        discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
-        return nullptr;
+                         const Request& request, Placing& placing, base::Failure& failure) noexcept {
+    const arena::NodeArena& arena = cache.arena();
+    if (placing.mode != BindMode::kNone) {
+        if (const int error = place(cache, taken, placing); error != 0) {
+            failure = {ErrorCode::kPlacementFailed, error, bytes, 0};
+            discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
+            return nullptr;
+        }
     }
     if (request.zeroed && !taken.zero) std::memset(taken.address, 0, bytes);
     cache::ThreadFigures& figures = cache.figures;
@@ -212,52 +202,6 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
     if (monitoring_ && requested_remotely(request.placement, arena.settings().index))
         figures.remote_allocations.add(1);
     return taken.address;
-}
-
-void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept {
-    // Its pages must not serve the next request as if they lay right.
-    arena::AddressRange& range = *arena::find_range(address);
-    const std::size_t slice = range.index_of(address);
-    if (!range.entry(slice).is_slab()) {
-        cache.arena().discard_block(range, slice);
-        return;
-    }
-    // In a slab those that it shares with no other block.
-    const std::size_t begin = base::align_up(address, os::page_bytes());
-    const std::size_t end = base::align_down(address + bytes, os::page_bytes());
-    if (begin < end) os::decommit(begin, end - begin);
-    take_back(cache, address, false);
-}
-
-int PoolCore::verify(cache::ArenaCache& cache, const Taken& taken) noexcept {
-    const std::uint32_t index = cache.arena().settings().index;
-    const Placement& placement = arenas_[index].placement;
-    const std::size_t page = os::page_bytes();
-    const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
-    const std::uintptr_t begin = base::align_down(address, page);
-    const std::uintptr_t end = base::align_up(address + taken.bytes, page);
-    if (const int error = os::populate(begin, end - begin); error != 0) return error;
-    int error = 0;
-    std::array<void*, 512> pages{};
-    std::array<int, 512> nodes{};
-    std::uint64_t right = 0;
-    std::uint64_t all = 0;
-    for (std::uintptr_t at = begin; at < end;) {
-        std::size_t count = 0;
-        for (; count < pages.size() && at < end; at += page) pages[count++] = reinterpret_cast<void*>(at);
-        const int refused = os::locate_pages({pages.data(), count}, {nodes.data(), count});
-        if (refused != 0) error = refused;
-        for (std::size_t i = 0; i < count; ++i) {
-            const bool here = placement.kind() == Placement::Kind::kInterleave
-                                  ? interleave_nodes_of(placement.interleave_set()).has(nodes[i])
-                                  : nodes[i] == placement.node();
-            right += refused == 0 && here;
-        }
-        all += count;
-    }
-    cache.figures.pages_looked_up.add(all);
-    cache.figures.pages_verified.add(right);
-    return right == all ? 0 : error != 0 ? error : -1;
 }
 
 bool PoolCore::make_room(std::size_t bytes, const base::Failure& failure) noexcept {

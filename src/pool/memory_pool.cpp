@@ -120,6 +120,7 @@ std::optional<BlockInfo> MemoryPool::find_block(const void* block) const noexcep
     return core_->find_block(block);
 }
 Statistics MemoryPool::get_statistics() const { return core_->statistics(); }
+std::vector<PlacementCheck> MemoryPool::verify_placement() const { return core_->verify_placement(); }
 std::size_t MemoryPool::resident_bytes() const { return core_->resident_bytes(); }
 std::size_t MemoryPool::trim(std::size_t keep_bytes) { return core_->trim(keep_bytes, EvictionCause::kTrim); }
 void MemoryPool::close() noexcept { core_->close(); }

@@ -51,11 +51,18 @@ PoolCore::~PoolCore() {
 
 bool PoolCore::set_up(const Topology& topology) {
     if (!make_arenas(topology)) return false;
-    const bool strict = options_.bind == BindMode::kStrict && options_.numa_aware;
-    if (strict || settings_.disabled || options_.zero_on_return) return true;
-    fast_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
-    if (single_arena_) only_key_.store(cache::cache_key(id_, 0), std::memory_order_relaxed);
+    const std::lock_guard lock(growth_mutex_);
+    set_short_ways();
     return true;
+}
+
+void PoolCore::set_short_ways() noexcept {
+    const bool strict = options_.bind == BindMode::kStrict && options_.numa_aware;
+    bool right = !closed() && !strict && !settings_.disabled && !options_.zero_on_return;
+    for (const ArenaSlot& slot : arenas_) right &= !slot.forbidden.load(std::memory_order_relaxed);
+    const std::uint64_t key = right ? cache::cache_key(id_, 0) : cache::kNoCacheKey;
+    fast_key_.store(key, std::memory_order_relaxed);
+    only_key_.store(single_arena_ ? key : cache::kNoCacheKey, std::memory_order_relaxed);
 }
 
 bool PoolCore::make_arenas(const Topology& topology) {
@@ -98,8 +105,9 @@ bool PoolCore::make_arenas(const Topology& topology) {
     node_arenas_ = static_cast<std::uint32_t>(with_memory.size());
     single_arena_ = node_arenas_ == 1;
     for (std::uint32_t index = 0; index < node_arenas_; ++index) {
-        if (make_arena(index, Placement::on_node(topology.nodes[with_memory[index]].id)) == nullptr)
-            return false;
+        const NumaNode& node = topology.nodes[with_memory[index]];
+        arenas_[index].cpus = node.cpus;
+        if (make_arena(index, Placement::on_node(node.id)) == nullptr) return false;
     }
     return true;
 }
@@ -128,16 +136,14 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     settings.range_bytes = settings_.range_bytes;
     settings.max_credits = options_.max_buffers;
     settings.credits_bound = !options_.max_idle_bytes;
-    // With one node the kernel has no choice to be told about.
-    if (options_.bind != BindMode::kNone && !single_arena_) {
-        if (placement.kind() == Placement::Kind::kNode) {
-            settings.policy.kind = arena::ArenaPolicy::Kind::kPrefer;
-            settings.policy.node = placement.node();
-        } else if (placement.kind() == Placement::Kind::kInterleave) {
-            settings.policy.kind = arena::ArenaPolicy::Kind::kInterleave;
-            settings.policy.nodes = interleave_nodes_of(placement.interleave_set());
-        }
+    if (placement.kind() == Placement::Kind::kNode) {
+        settings.home = arena::PageHome::on_node(placement.node());
+    } else if (placement.kind() == Placement::Kind::kInterleave) {
+        const InterleaveSet& set = interleave_set(placement.interleave_set());
+        settings.home = arena::PageHome::dealt(set.nodes, set.round());
     }
+    // With one node the kernel has no choice to be told about.
+    settings.asks_home = options_.bind != BindMode::kNone && !single_arena_;
     auto* arena = new (std::nothrow) arena::NodeArena(settings);
     if (arena == nullptr) return nullptr;
     bool spare_ready = false;
@@ -157,9 +163,11 @@ void PoolCore::release() noexcept {
 }
 
 void PoolCore::close() noexcept {
-    fast_key_.store(cache::kNoCacheKey, std::memory_order_relaxed);
-    only_key_.store(cache::kNoCacheKey, std::memory_order_relaxed);
-    closed_.store(true, std::memory_order_relaxed);
+    {
+        const std::lock_guard lock(growth_mutex_);
+        closed_.store(true, std::memory_order_relaxed);
+        set_short_ways();
+    }
     trim(0, EvictionCause::kTrim);
 }
 
@@ -169,7 +177,7 @@ base::Result<bool> PoolCore::initialize(std::size_t reserve_bytes) noexcept {
     for (std::uint32_t index = 0; index < node_arenas_; ++index) {
         arena::NodeArena& arena = *arena_at(index);
         auto ready = arena.initialize();
-        if (ready && reserve_bytes != 0) ready = arena.prefault(reserve_bytes);
+        if (ready && reserve_bytes != 0) ready = prefault(index, reserve_bytes);
         if (!ready) return ready;
     }
     if (reserve_bytes != 0 && options_.idle_decay) DecayThread::wake();
@@ -206,6 +214,7 @@ std::size_t PoolCore::trim(std::size_t keep_bytes, EvictionCause cause) noexcept
 }
 
 bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
+    look_at_cpuset();
     const auto decay_ms = static_cast<std::uint32_t>(options_.idle_decay->count());
     bool left = false;
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {

@@ -66,6 +66,7 @@ public:
     std::optional<Placement> resolve(const Placement& placement) noexcept;
     std::optional<BlockInfo> find_block(const void* block) noexcept;
     Statistics statistics();
+    std::vector<PlacementCheck> verify_placement();
     std::size_t resident_bytes() noexcept;
     const PoolOptions& options() const noexcept { return options_; }
     /// The nodes that memory can be asked from, ascending.
@@ -85,6 +86,12 @@ private:
             nullptr};  // release in make_arena pairs with acquire in arena_at
         cache::TierBudget budget;
         Placement placement;
+        std::vector<int> cpus;  ///< of the node
+        // Relaxed: figures and hints, guarding no other memory.
+        std::atomic<bool> forbidden{
+            false};  ///< the process's cpuset took the node away after the pool was made
+        std::atomic<bool> told_forbidden{false};
+        std::atomic<std::uint64_t> fallbacks{0};  ///< buffers with pages elsewhere
     };
     /// A block on its way to the caller, not yet counted.
     struct Taken {
@@ -93,6 +100,13 @@ private:
         std::uint32_t size_class = 0;  ///< kSizeClasses for a large block
         std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
         bool zero = false;
+    };
+
+    /// What became of one request's placement.
+    struct Placing {
+        BindMode mode = BindMode::kNone;
+        bool fresh = false;           ///< some of the memory is new
+        std::uint64_t elsewhere = 0;  ///< pages found on another node
     };
 
     PoolCore(const PoolOptions& options, const CoreSettings& settings, std::uint64_t id, std::uint32_t slot);
@@ -108,12 +122,27 @@ private:
     Taken take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                      base::Failure& failure) noexcept;
     void* hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, const Request& request,
-                   base::Failure& failure) noexcept;
+                   Placing& placing, base::Failure& failure) noexcept;
     bool make_room(std::size_t bytes, const base::Failure& failure) noexcept;
-    void discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept;
-    /// 0 if all pages lie where they should; -1 if not, or the errno of the call that could not tell.
-    int verify(cache::ArenaCache& cache, const Taken& taken) noexcept;
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
+
+    // Where pages lie: place.cpp
+    BindMode bind_mode(const Request& request) const noexcept {
+        return options_.numa_aware ? request.bind.value_or(options_.bind) : BindMode::kNone;
+    }
+    /// Sees to it that the block's pages come to lie where they shall, or looks whether they do. 0; for a
+    /// strict request also -1 if they do not, or the errno of the call that could not tell.
+    int place(cache::ArenaCache& cache, const Taken& taken, Placing& placing) noexcept;
+    /// Counts and tells what place() found. No lock may be held.
+    void report(std::uint32_t index, const Placing& placing) noexcept;
+    /// Gives the pages of a block back that does not lie where it should, then the block.
+    void discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept;
+    /// Looks the pages of a kNew block up that its holder returns; from then on it is an ordinary one.
+    void settle(arena::AddressRange& range, std::uintptr_t address) noexcept;
+    /// Faults pages in, on the node where they shall lie even if the kernel could not be told of it.
+    int populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept;
+    /// Notices nodes that the process's cpuset took away or gave back.
+    void look_at_cpuset() noexcept;
 
     // Returning: return.cpp
     static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
@@ -126,6 +155,8 @@ private:
     arena::NodeArena* arena_at(std::uint32_t index) noexcept {
         return arenas_[index].arena.load(std::memory_order_acquire);
     }
+    /// Opens or closes fast_key_ and only_key_ as the pool's state has it; under growth_mutex_.
+    void set_short_ways() noexcept;
     arena::NodeArena* make_arena(std::uint32_t index, const Placement& placement) noexcept;
     /// The calling thread's cache for the arena; nullptr if it cannot have one.
     cache::ArenaCache* own_cache(std::uint32_t index) noexcept {
@@ -149,6 +180,7 @@ private:
             if (arena::NodeArena* arena = arena_at(index); arena != nullptr) visit(index, *arena);
         }
     }
+    base::Result<bool> prefault(std::uint32_t index, std::size_t bytes) noexcept;
     std::size_t drain_large(std::uint32_t index) noexcept;
     std::size_t release_idle(std::size_t bytes, EvictionCause cause) noexcept;
     std::size_t live_bytes() noexcept;
@@ -160,11 +192,13 @@ private:
     const std::uint32_t slot_;
     const bool monitoring_;
     bool single_arena_ = true;  ///< the current node's memory is always arena 0's
-    /// cache_key of arena 0 while the short ways are right: not closed, strict, disabled or zeroing.
+    /// cache_key of arena 0 while the short ways are right: not closed, strict, disabled or zeroing, and no
+    /// node forbidden.
     std::atomic<std::uint64_t> fast_key_{cache::kNoCacheKey};
     /// The same if every request for the current node goes to arena 0.
     std::atomic<std::uint64_t> only_key_{cache::kNoCacheKey};
     std::atomic<bool> closed_{false};
+    std::atomic<std::uint64_t> cpuset_read_at_ms_{0};
     bool released_ = false;  ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;
     std::mutex growth_mutex_;  ///< guards making arenas; after the registry's lock, before the others

@@ -20,8 +20,6 @@ struct Sums {
     std::uint64_t requested = 0;
     std::uint64_t remote = 0;
     std::uint64_t auto_returns = 0;
-    std::uint64_t pages_looked_up = 0;
-    std::uint64_t pages_verified = 0;
 };
 
 constexpr auto kLarge = static_cast<std::size_t>(Tier::kLarge);
@@ -53,8 +51,6 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
     }
     sums.remote += figures.remote_allocations.get();
     sums.auto_returns += figures.auto_returns.get();
-    sums.pages_looked_up += figures.pages_looked_up.get();
-    sums.pages_verified += figures.pages_verified.get();
 }
 
 double share(std::uint64_t part, std::uint64_t whole) noexcept {
@@ -106,6 +102,7 @@ bool PoolCore::anything_live() noexcept {
 }
 
 Statistics PoolCore::statistics() {
+    look_at_cpuset();
     Statistics result;
     result.name = options_.name;
     result.monitoring = monitoring_;
@@ -128,7 +125,10 @@ Statistics PoolCore::statistics() {
         const Placement& placement = arenas_[index].placement;
         const std::vector<int> nodes = placement.nodes();
         node.node = nodes.empty() ? 0 : nodes[0];
-        if (placement.kind() == Placement::Kind::kInterleave) node.interleaved_over = nodes;
+        if (placement.kind() == Placement::Kind::kInterleave) {
+            node.interleaved_over = nodes;
+            node.interleave_weights = placement.weights();
+        }
         node.memory_usage_bytes = arena.committed_bytes();
         const std::uint64_t slabs = arena.slab_bytes(Tier::kSmall) + arena.slab_bytes(Tier::kMedium);
         const std::array<std::uint64_t, kTiers> committed = {arena.slab_bytes(Tier::kSmall),
@@ -157,8 +157,8 @@ Statistics PoolCore::statistics() {
         node.idle_bytes = difference(node.memory_usage_bytes, node.live_bytes);
         if (monitoring_) node.local_allocations = difference(node.allocations, sums.remote);
         node.local_access_ratio = share(node.local_allocations, node.allocations);
-        node.pages_looked_up = sums.pages_looked_up;
-        node.pages_verified = sums.pages_verified;
+        node.pages_looked_up = arena.pages_looked_up();
+        node.pages_verified = arena.pages_found_home();
         node.verified_ratio = share(node.pages_verified, node.pages_looked_up);
         result.total_allocations += node.allocations;
         result.memory_usage_bytes += node.memory_usage_bytes;
@@ -167,7 +167,8 @@ Statistics PoolCore::statistics() {
         if (monitoring_) result.bytes_requested += sums.requested;
         result.auto_returns += sums.auto_returns;
         // Ranges get their policy before their first block, and a system that refuses one refuses all.
-        if (arena.policy_error() != 0) node.fallback_allocations = node.allocations;
+        node.fallback_allocations =
+            arena.policy_error() != 0 ? node.allocations : arenas_[index].fallbacks.load();
         result.fallback_allocations += node.fallback_allocations;
         result.metadata_bytes += arena.metadata_bytes();
         for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {

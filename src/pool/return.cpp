@@ -54,8 +54,10 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
         const std::atomic<std::uint8_t>* state = arena::state_at(*entry.slab(), address);
         if (state == nullptr) return ErrorCode::kInteriorPointer;
         if (!arena::is_live(*state)) return ErrorCode::kAlreadyReturned;
-    } else if (!entry.is_live_block() || address != range.address_of(slice)) {
+    } else if (!entry.is_held_block() || address != range.address_of(slice)) {
         return refuse(range, slice, address);
+    } else if (!entry.is_live_block()) {
+        settle(range, address);
     }
     const bool in_slab = entry.is_slab();
     const std::uint32_t size_class = in_slab ? entry.slab()->size_class : 0;
@@ -138,9 +140,7 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
         if (state == nullptr || !arena::is_live(*state)) return std::nullopt;
         bytes = entry.slab()->shape.block_bytes;
     } else {
-        if (!entry.is_live_block() || address != range->address_of(slice)) {
-            return std::nullopt;
-        }
+        if (!entry.is_held_block() || address != range->address_of(slice)) return std::nullopt;
         bytes = entry.slices() * base::kSliceBytes;
     }
     return BlockInfo{bytes, arenas_[range->arena_index].placement, base::tier_of(bytes)};

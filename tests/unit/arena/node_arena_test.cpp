@@ -206,7 +206,7 @@ TEST_F(NodeArenaTest, RefusedPrefaultLosesNothing) {
 TEST_F(NodeArenaTest, OnePolicyCallForEachRange) {
     FakeSystemCalls fake;
     ArenaSettings with_policy = settings(budget_);
-    with_policy.policy = {ArenaPolicy::Kind::kPrefer, 3, {}};
+    with_policy.home = PageHome::on_node(3);
     NodeArena arena(with_policy);
     auto a = arena.take_new_block(700 * kMiB, 64);
     auto b = arena.take_new_block(200 * kMiB, 64);
@@ -224,7 +224,7 @@ TEST_F(NodeArenaTest, OnePolicyCallForEachRange) {
 TEST_F(NodeArenaTest, ARefusedPolicyIsRememberedAndServiceGoesOn) {
     FakeSystemCalls fake;
     ArenaSettings with_policy = settings(budget_);
-    with_policy.policy = {ArenaPolicy::Kind::kPrefer, 3, {}};
+    with_policy.home = PageHome::on_node(3);
     NodeArena arena(with_policy);
     FakeSystemCalls::refuse(Call::kBind, EPERM);
     EXPECT_TRUE(arena.take_new_block(2 * kMiB, 64));

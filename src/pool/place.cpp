@@ -1,0 +1,253 @@
+// Owns: seeing to it that a block's pages lie where they shall, and telling when they do not.
+// Must not know: how blocks are found and kept.
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "os/virtual_memory.h"
+#include "pool/pool_core.h"
+#include "topology/cpu_binding.h"
+#include "topology/node_files.h"
+
+namespace numapool::detail {
+namespace {
+
+constexpr std::uint64_t kCpusetFileMs = 100;  // between two readings where only a file tells
+
+/// While it lives, the calling thread runs on some CPUs, as far as the system lets it.
+class Visit {
+public:
+    explicit Visit(const std::vector<int>& cpus) noexcept {
+        try {
+            if (!cpus.empty()) home_ = topology::current_cpus();
+        } catch (const std::bad_alloc&) {
+            return;
+        }
+        if (!home_.empty() && topology::bind_thread_to_cpus(cpus) != 0) home_.clear();
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() {
+        if (!home_.empty()) topology::bind_thread_to_cpus(home_);
+    }
+
+private:
+    std::vector<int> home_;
+};
+
+bool has_less_free_than(int node, std::size_t bytes) noexcept {
+    try {
+        const auto memory = topology::read_node_memory("", node);
+        return memory && memory->free_bytes < bytes;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
+bool read_allowed_nodes(os::NodeMask& allowed) noexcept {
+    try {
+        const auto nodes = topology::read_allowed_nodes("");
+        for (const int node : nodes.value_or(std::vector<int>{})) {
+            if (node < os::NodeMask::kMaxNodes) allowed.add(node);
+        }
+        return nodes.has_value();
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
+template <class... Values>
+void tell(std::atomic<bool>* once, LogLevel level, const char* format, Values... values) noexcept {
+    std::array<char, 300> message{};
+    std::snprintf(message.data(), message.size(), format, values...);
+    if (once != nullptr) {
+        base::log_once(*once, level, message.data());
+    } else {
+        base::log(level, message.data());
+    }
+}
+
+void tell_of_pages_elsewhere(const arena::NodeArena& arena, const Placement& placement) noexcept {
+    if (arena.policy_error() != 0) return;  // that was told, and why
+    static constinit std::atomic<bool> told{false};
+    if (placement.kind() == Placement::Kind::kNode) {
+        tell(&told, LogLevel::kWarning,
+             "pages of a buffer for node %d lie on other nodes: it is full or they were moved away; free "
+             "memory "
+             "there, ask for bind=\"strict\" to have an error instead, or see verified_ratio in the "
+             "statistics",
+             placement.node());
+    } else {
+        tell(
+            &told, LogLevel::kWarning,
+            "pages of an interleaved buffer lie outside its nodes, which are full; see verified_ratio in the "
+            "statistics");
+    }
+}
+
+}  // namespace
+
+int PoolCore::populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept {
+    if (arena.policy_error() == 0) return os::populate(begin, end - begin);
+    // Untold, the kernel puts pages on the node that touches them first.
+    int error = 0;
+    arena.settings().home.for_each_run(
+        arena::find_range(begin)->base, begin, end - begin,
+        [&](std::uintptr_t at, std::size_t bytes, int node) {
+            const std::int16_t index = node >= 0 ? arena_of_memory_[static_cast<std::size_t>(node)] : -1;
+            const bool there = index < 0 || os::current_node() == node;
+            const Visit visit(there ? std::vector<int>{} : arenas_[static_cast<std::size_t>(index)].cpus);
+            if (const int refused = os::populate(at, bytes); refused != 0) error = refused;
+        });
+    return error;
+}
+
+base::Result<bool> PoolCore::prefault(std::uint32_t index, std::size_t bytes) noexcept {
+    arena::NodeArena& arena = *arena_at(index);
+    const bool told = arena.policy_error() == 0;
+    const Visit visit(told ? std::vector<int>{} : arenas_[index].cpus);
+    return arena.prefault(bytes);
+}
+
+int PoolCore::place(cache::ArenaCache& cache, const Taken& taken, Placing& placing) noexcept {
+    arena::NodeArena& arena = cache.arena();
+    const bool strict = placing.mode == BindMode::kStrict;
+    placing.fresh = taken.reused_bytes != taken.bytes;
+    if (single_arena_ && !strict) return 0;
+    if (!single_arena_ && !arena.asked_home()) arena.ask_home(os::Present::kMove);
+    const bool large = taken.size_class == base::kSizeClasses;
+    const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
+    std::uintptr_t begin = base::align_down(address, os::page_bytes());
+    std::uintptr_t end = base::align_up(address + taken.bytes, os::page_bytes());
+    if (!strict) {
+        if (!placing.fresh) return 0;
+        if (!large) {
+            // Slabs grow by slices, each begun by one block, and count as committed from then on.
+            begin = base::align_up(address, base::kSliceBytes);
+            end = base::align_up(address + taken.bytes, base::kSliceBytes);
+        } else if (arena.policy_error() == 0) {
+            // Where there is room, pages appear as they are touched, and are looked up when they come back.
+            const Placement& placement = arenas_[arena.settings().index].placement;
+            if (placement.kind() != Placement::Kind::kNode ||
+                !has_less_free_than(placement.node(), taken.bytes))
+                return 0;
+        }
+    }
+    if (begin >= end) return 0;
+    const int refused = populate(arena, begin, end);
+    const bool movable = !single_arena_ && arena.policy_error() == 0;
+    const arena::PageCheck check = arena.check_pages(begin, end - begin, movable);
+    placing.elsewhere = check.elsewhere;
+    if (large && placing.fresh) arena::mark_block(address, arena::BlockState::kLive);
+    if (!strict) return 0;
+    if (refused != 0) return refused;
+    if (check.home == (end - begin) / os::page_bytes()) return 0;
+    return check.error != 0 ? check.error : -1;
+}
+
+void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept {
+    // Its pages must not serve the next request as if they lay right.
+    arena::AddressRange& range = *arena::find_range(address);
+    const std::size_t slice = range.index_of(address);
+    if (!range.entry(slice).is_slab()) {
+        cache.arena().discard_block(range, slice);
+        return;
+    }
+    // In a slab those that it shares with no other block.
+    const std::size_t begin = base::align_up(address, os::page_bytes());
+    const std::size_t end = base::align_down(address + bytes, os::page_bytes());
+    if (begin < end) os::decommit(begin, end - begin);
+    take_back(cache, address, false);
+}
+
+void PoolCore::settle(arena::AddressRange& range, std::uintptr_t address) noexcept {
+    const std::size_t bytes = arena::mark_block(address, arena::BlockState::kLive);
+    if (closed()) return;
+    arena::NodeArena& arena = *arena_at(range.arena_index);
+    const arena::PageCheck check = arena.check_pages(address, bytes, arena.policy_error() == 0);
+    if (check.elsewhere == 0) return;
+    ArenaSlot& slot = arenas_[range.arena_index];
+    slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
+    tell_of_pages_elsewhere(arena, slot.placement);
+}
+
+void PoolCore::look_at_cpuset() noexcept {
+    if (single_arena_) return;
+    os::NodeMask allowed;
+    if (os::get_allowed_nodes(allowed) != 0) {
+        const std::uint64_t now = os::coarse_milliseconds();
+        if (now - cpuset_read_at_ms_.exchange(now, std::memory_order_relaxed) < kCpusetFileMs) return;
+        if (!read_allowed_nodes(allowed)) return;
+    }
+    const auto forbidden = [&](const ArenaSlot& slot) { return !allowed.has(slot.placement.node()); };
+    bool changed = false;
+    for (std::uint32_t index = 0; index < node_arenas_; ++index) {
+        const ArenaSlot& slot = arenas_[index];
+        changed |= slot.forbidden.load(std::memory_order_relaxed) != forbidden(slot);
+    }
+    if (!changed) return;
+    const std::lock_guard lock(growth_mutex_);
+    for (std::uint32_t index = 0; index < node_arenas_; ++index) {
+        ArenaSlot& slot = arenas_[index];
+        const bool now = forbidden(slot);
+        const bool given_back = slot.forbidden.exchange(now, std::memory_order_relaxed) && !now;
+        // The kernel had moved the node's pages away.
+        if (given_back && arena_at(index)->asked_home()) arena_at(index)->ask_home(os::Present::kMove);
+    }
+    set_short_ways();
+}
+
+void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
+    if (placing.mode == BindMode::kNone || single_arena_) return;
+    if (placing.fresh) look_at_cpuset();
+    for (std::uint32_t i = 0; i < node_arenas_; ++i) {
+        const bool now = arenas_[i].forbidden.load(std::memory_order_relaxed);
+        if (arenas_[i].told_forbidden.load(std::memory_order_relaxed) == now) continue;
+        if (arenas_[i].told_forbidden.exchange(now, std::memory_order_relaxed) == now) continue;
+        const int node = arenas_[i].placement.node();
+        if (now) {
+            tell(nullptr, LogLevel::kWarning,
+                 "node %d was taken from this process (cpuset.mems): buffers for it come from other nodes",
+                 node);
+        } else {
+            tell(nullptr, LogLevel::kInfo, "node %d was given back to this process (cpuset.mems)", node);
+        }
+    }
+    static constinit std::atomic<bool> told_refused{false};
+    if (const int error = arena_at(index)->policy_error(); error != 0) {
+        tell(&told_refused, LogLevel::kWarning,
+             "placement could not be requested of the system (%s): new memory is first touched from the CPUs "
+             "of its "
+             "node instead; allow mbind (CAP_SYS_NICE in a container) or set bind to none",
+             std::strerror(error));
+    }
+    ArenaSlot& slot = arenas_[index];
+    if (slot.forbidden.load(std::memory_order_relaxed) || placing.elsewhere != 0) {
+        slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (placing.elsewhere != 0) tell_of_pages_elsewhere(*arena_at(index), slot.placement);
+}
+
+std::vector<PlacementCheck> PoolCore::verify_placement() {
+    std::vector<PlacementCheck> result;
+    std::vector<std::uint64_t> found;
+    for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        found.assign(os::NodeMask::kMaxNodes, 0);
+        const arena::PageCheck check = arena.check_all_pages(found);
+        const Placement& placement = arenas_[index].placement;
+        const std::vector<int> nodes = placement.nodes();
+        PlacementCheck entry{
+            nodes.empty() ? 0 : nodes[0], {}, {}, check.home, check.elsewhere, check.unknown};
+        if (placement.kind() == Placement::Kind::kInterleave) entry.interleaved_over = nodes;
+        for (std::size_t node = 0; node < found.size(); ++node) {
+            if (found[node] != 0) entry.pages_on[static_cast<int>(node)] = found[node];
+        }
+        result.push_back(std::move(entry));
+    });
+    return result;
+}
+
+}  // namespace numapool::detail
