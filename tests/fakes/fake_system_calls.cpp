@@ -3,6 +3,7 @@
 #include "fakes/fake_system_calls.h"
 
 #include <linux/mempolicy.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ struct State {
     std::optional<std::size_t> largest_map;
     int refused_advice = -1;
     int refused_advice_error = 0;
+    std::atomic<bool> notes_cpu{false};
+    std::atomic<int> cpu_of_populate{-1};
     int full_node = -1;
     int instead_of_full = -1;
     std::vector<BoundRange> binds;
@@ -90,6 +93,7 @@ int protect(void* address, std::size_t bytes, int protection) {
 
 int advise(void* address, std::size_t bytes, int advice) {
     if (counted_and_refused(Call::kAdvise, bytes, advice)) return -1;
+    if (advice == MADV_POPULATE_WRITE && state().notes_cpu) state().cpu_of_populate = ::sched_getcpu();
     return os::kKernelCalls.advise(address, bytes, advice);
 }
 
@@ -184,6 +188,7 @@ FakeSystemCalls::FakeSystemCalls() {
         const std::lock_guard lock(state().mutex);
         state().binds.clear();
     }
+    state().notes_cpu = false;
     for (auto& count : state().counts) count = 0;
     for (auto& count : state().refused) count = 0;
     node_of_thread = 0;
@@ -228,6 +233,14 @@ void FakeSystemCalls::allow_all() {
     state().refused_advice = -1;
     state().full_node = -1;
 }
+
+void FakeSystemCalls::scatter(std::uintptr_t address, std::size_t bytes, int node) {
+    const std::lock_guard lock(state().mutex);
+    state().binds.push_back({address, address + bytes, MPOL_PREFERRED, {node}, false});
+}
+
+void FakeSystemCalls::note_cpu_of_populate() { state().notes_cpu = true; }
+int FakeSystemCalls::cpu_of_populate() noexcept { return state().cpu_of_populate; }
 
 void FakeSystemCalls::fill_node(int node, int instead) {
     const std::lock_guard lock(state().mutex);

@@ -57,6 +57,12 @@ public:
     /// Pages of this node are told to lie on node `instead`, as if the node were full; -1 for none.
     static void fill_node(int node, int instead);
 
+    /// Puts the pages of a range on `node`, wherever their policy has them, until they are moved.
+    static void scatter(std::uintptr_t address, std::size_t bytes, int node);
+    /// From now on, remembers the CPU that pages are faulted in from.
+    static void note_cpu_of_populate();
+    static int cpu_of_populate() noexcept;
+
     /// Calls made since the fake was put in place, refused ones too.
     static std::uint64_t count(Call call) noexcept;
     static std::uint64_t refused(Call call) noexcept;
