@@ -228,7 +228,6 @@ TEST_F(PagePlacement, F40_ANodeThatIsTakenAwayIsNoticedAndToldAndComesBack) {
     FakeSystemCalls::fill_node(-1, -1);
     FakeSystemCalls::allow_nodes({0, 1, 2, 3});
     cycle(pool, 1, 10 * kMiB);
-    EXPECT_EQ(count_of(messages, "node 2 was given back"), 1U);
     EXPECT_TRUE(FakeSystemCalls::binds().back().moving) << "the pages that the kernel moved away come home";
     const std::uint64_t then = figures_of(pool, 2).fallback_allocations;
     for (int i = 0; i < 3; ++i) PlayedPool::give(pool.get(100));
