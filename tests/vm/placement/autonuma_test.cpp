@@ -1,0 +1,59 @@
+// Owns: the check that the kernel's automatic NUMA balancing leaves pages where they were asked for.
+// Must not know: how the pool asks.
+#include <sys/mman.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "nodes.h"
+
+namespace numapool::vm {
+namespace {
+
+constexpr std::size_t kBytes = 8 * kMiB;
+constexpr std::chrono::seconds kReading{12};
+
+void read_for_a_while(const void* memory, std::chrono::seconds time) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    const auto* bytes = static_cast<const volatile char*>(memory);
+    while (std::chrono::steady_clock::now() < end) {
+        for (std::size_t i = 0; i < kBytes; i += 4096) static_cast<void>(bytes[i]);
+    }
+}
+
+// F42
+TEST(AutoNuma, F42_PlacementHoldsWhileTheKernelBalances) {
+    int balancing = 0;
+    std::ifstream("/proc/sys/kernel/numa_balancing") >> balancing;
+    if (balancing == 0) GTEST_SKIP() << "kernel.numa_balancing is 0";
+    const std::vector<NumaNode> nodes = memory_nodes();
+    ASSERT_GE(nodes.size(), 2U);
+    const int here = nodes[0].id;
+    const int there = nodes[1].id;
+    MemoryPool pool({.huge_pages = HugePages::kNever});
+    const Buffer pooled = pool.get_buffer(kBytes, {.placement = Placement::on_node(there)});
+    void* plain = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(plain, MAP_FAILED);
+    run_on(there, [&] {
+        touch(pooled.data(), kBytes);
+        touch(plain, kBytes);
+    });
+    // Read from the wrong node: what balancing exists to put right, and must not, since it was asked for.
+    std::jthread control([&] {
+        const NodeBinding binding(here);
+        read_for_a_while(plain, kReading);
+    });
+    run_on(here, [&] { read_for_a_while(pooled.data(), kReading); });
+    control.join();
+    say("numa_balancing=%d, %lld s of reading from node %d: the pool's %s, plain memory %s", balancing,
+        static_cast<long long>(kReading.count()), here, to_string(where(pooled)).c_str(),
+        to_string(where(plain, kBytes)).c_str());
+    EXPECT_EQ(share_on(where(pooled), there), 1.0) << to_string(where(pooled));
+    ::munmap(plain, kBytes);
+}
+
+}  // namespace
+}  // namespace numapool::vm
