@@ -4,7 +4,7 @@
 # Must not know: any machine.
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/tmp LD_LIBRARY_PATH=/lib PYTHONHOME=/python PYTHONPATH=/python/site
+export PATH=/bin HOME=/tmp LD_LIBRARY_PATH=/lib PYTHONHOME=/python PYTHONPATH=/python/site GTEST_COLOR=no
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
@@ -59,6 +59,8 @@ closed() {
     poweroff -f
 }
 
+[ -r /proc/pressure/memory ] || complain "there is no /proc/pressure/memory; the kernel was to have psi=1"
+
 checked() { # ends a machine that is not what its file promises
     listing
     [ $wrong -eq 0 ] || closed
@@ -78,6 +80,7 @@ run() { # run <name> <command...>
     local name=$1 began status
     shift
     echo "numapool-vm-run: $name: $*"
+    dmesg -c >/dev/null
     began=$(cut -d . -f 1 /proc/uptime)
     "$@"
     status=$?
