@@ -38,6 +38,7 @@ void NodeArena::ask_home(const AddressRange& range, std::size_t first, std::size
 void NodeArena::ask_home(os::Present present) noexcept {
     if (settings_.home.anywhere()) return;
     const std::lock_guard lock(mutex_);
+    policy_error_.store(0, std::memory_order_relaxed);
     for (const AddressRange* range = heap_.ranges(); range != nullptr; range = range->next) {
         ask_home(*range, 0, settings_.home.by_granule() ? range->writable : range->slices, present);
     }

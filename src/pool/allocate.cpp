@@ -114,7 +114,7 @@ void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::F
         if (result != nullptr || failure.code == ErrorCode::kPlacementFailed) break;
         if (!first || !make_room(bytes, failure)) return nullptr;
     }
-    report(index, placing);
+    if (result != nullptr) report(index, placing);
     return result;
 }
 

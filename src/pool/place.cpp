@@ -70,8 +70,7 @@ void tell(std::atomic<bool>* once, LogLevel level, const char* format, Values...
     }
 }
 
-void tell_of_pages_elsewhere(const arena::NodeArena& arena, const Placement& placement) noexcept {
-    if (arena.policy_error() != 0) return;  // that was told, and why
+void tell_of_pages_elsewhere(const Placement& placement) noexcept {
     static constinit std::atomic<bool> told{false};
     if (placement.kind() == Placement::Kind::kNode) {
         tell(&told, LogLevel::kWarning,
@@ -171,7 +170,7 @@ void PoolCore::settle(arena::AddressRange& range, std::uintptr_t address) noexce
     if (check.elsewhere == 0) return;
     ArenaSlot& slot = arenas_[range.arena_index];
     slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
-    tell_of_pages_elsewhere(arena, slot.placement);
+    if (arena.policy_error() == 0) tell_of_pages_elsewhere(slot.placement);
 }
 
 void PoolCore::look_at_cpuset() noexcept {
@@ -216,19 +215,20 @@ void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
             tell(nullptr, LogLevel::kInfo, "node %d was given back to this process (cpuset.mems)", node);
         }
     }
+    ArenaSlot& slot = arenas_[index];
+    const bool forbidden = slot.forbidden.load(std::memory_order_relaxed);
+    if (forbidden || placing.elsewhere != 0) slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
+    if (forbidden) return;
+    const int error = arena_at(index)->policy_error();
     static constinit std::atomic<bool> told_refused{false};
-    if (const int error = arena_at(index)->policy_error(); error != 0) {
+    if (error != 0) {
         tell(&told_refused, LogLevel::kWarning,
              "placement could not be requested of the system (%s): new memory is first touched from the CPUs "
-             "of its "
-             "node instead; allow mbind (CAP_SYS_NICE in a container) or set bind to none",
+             "of its node instead; allow mbind (CAP_SYS_NICE in a container) or set bind to none",
              std::strerror(error));
+    } else if (placing.elsewhere != 0) {
+        tell_of_pages_elsewhere(slot.placement);
     }
-    ArenaSlot& slot = arenas_[index];
-    if (slot.forbidden.load(std::memory_order_relaxed) || placing.elsewhere != 0) {
-        slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (placing.elsewhere != 0) tell_of_pages_elsewhere(*arena_at(index), slot.placement);
 }
 
 std::vector<PlacementCheck> PoolCore::verify_placement() {

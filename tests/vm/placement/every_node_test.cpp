@@ -53,7 +53,7 @@ TEST(EveryNode, F06_OtherNumbersAreRefusedNamingTheNodes) {
             ADD_FAILURE() << "node " << number << " was accepted";
         } catch (const ArgumentError& error) {
             for (const NumaNode& node : usable) {
-                EXPECT_NE(error.message().find(std::to_string(node.id)), std::string::npos)
+                EXPECT_NE(std::string(error.message()).find(std::to_string(node.id)), std::string::npos)
                     << error.message();
             }
         }
@@ -104,7 +104,7 @@ TEST(EveryNode, AThreadThatMigratesIsServedWhereItIsNow) {
             }
             bool has_memory = false;
             for (const NumaNode& with : memory_nodes()) has_memory |= with.id == node;
-            if (has_memory) EXPECT_EQ(served->node(), node);
+            EXPECT_TRUE(!has_memory || served->node() == node);
         }
     }
 }

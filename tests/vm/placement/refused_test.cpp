@@ -74,7 +74,8 @@ TEST(Refused, F36_StrictRequestsFail) {
                 {.placement = Placement::on_node(memory_nodes().back().id), .bind = BindMode::kStrict}));
             ADD_FAILURE() << bytes << " bytes were handed out";
         } catch (const PlacementError& error) {
-            EXPECT_NE(error.message().find("CAP_SYS_NICE"), std::string::npos) << error.message();
+            EXPECT_NE(std::string(error.message()).find("CAP_SYS_NICE"), std::string::npos)
+                << error.message();
         }
     }
     EXPECT_EQ(pool.get_statistics().live_buffers, 0U);
