@@ -90,6 +90,23 @@ def python_table(rows: list[Results]) -> Table:
     return table
 
 
+def _placement_table(figures: dict[str, float]) -> Table:
+    table = Table(title="Placement: what it costs, CPU time of one thread, medians of three runs")
+    for heading in ("", "ns", "ratio"):
+        table.add_column(heading, justify="right" if heading else "left")
+    empty = figures["empty_loop_ns"]
+    getcpu = figures["getcpu_ns"] - empty
+    for what, key in (("current_node(), loop taken off", "current_node_ns"), ("getcpu()", "getcpu_ns")):
+        table.add_row(
+            what, f"{figures[key] - empty:.2f}", f"{(figures[key] - empty) / getcpu:.2f} of getcpu()"
+        )
+    for what, prefix in (("a page of 4 KiB", ""), ("4 KiB of a huge page", "huge_")):
+        fault, look_up = (figures[f"{prefix}{name}_ns_per_page"] for name in ("fault", "look_up"))
+        table.add_row(f"faulting {what} in", f"{fault:.0f}", "1")
+        table.add_row(f"looking {what} up", f"{look_up:.0f}", f"{look_up / fault:.3f} of its fault")
+    return table
+
+
 def print_tables(results: Results, console: Console) -> None:
     """Print what was measured, and what was not."""
     ran = [name for name, told in results["contestants"].items() if not told["missing"]]
@@ -97,6 +114,8 @@ def print_tables(results: Results, console: Console) -> None:
         console.print(_allocate_return_table(results, ran))
     if results["instructions"]["per_pair"]:
         console.print(_instruction_table(results))
+    if results["placement"]:
+        console.print(_placement_table(results["placement"]))
     if results["python"]["rows"]:
         console.print(python_table(results["python"]["rows"]))
     for name, told in results["contestants"].items():

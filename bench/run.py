@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -129,6 +130,16 @@ class Run:
                     row.pop(each.name, None)
         return {"per_pair": {size: row for size, row in counts.items() if row}}
 
+    def placement(self) -> dict[str, float]:
+        """Time the reading of the current node, and of a page's beside the page's fault; medians of three runs."""
+        program = str(self.options.programs / "placement_costs")
+        try:
+            told = [json.loads(contestants.run([program]).stdout) for _ in range(3)]
+        except RunError as error:
+            self.not_measured["placement"] = str(error)
+            return {}
+        return {key: statistics.median(each[key] for each in told) for key in told[0]}
+
     def python(self) -> dict[str, Any]:
         """Time the Python package, in a process of its own."""
         seconds = 0.1 if self.options.quick else 2.0
@@ -166,6 +177,7 @@ def main() -> int:
         run = Run(options, progress)
         results["allocate_return"] = run.allocate_return()
         results["instructions"] = run.count_instructions()
+        results["placement"] = run.placement()
         results["python"] = run.python()
     results["seconds"] = round(time.monotonic() - started, 1)
     results["load_after"] = machine.load()

@@ -18,6 +18,10 @@ enum class BindMode {
     kStrict,
 };
 
+/// The node of the CPU that the calling thread runs on at this moment. Any thread; about a nanosecond where
+/// the kernel publishes it to user space (Linux 6.3 and newer, with glibc 2.35 and newer), else a getcpu().
+NUMAPOOL_API int current_node() noexcept;
+
 /// Where the pages of a buffer should lie. A small value: copy it freely.
 ///
 /// Thread safety: values are immutable; all functions may be called from any thread.

@@ -86,6 +86,8 @@ void unlock_interleave_sets() noexcept { sets_mutex.unlock(); }
 
 }  // namespace detail
 
+int current_node() noexcept { return os::current_node(); }
+
 Placement Placement::interleave(std::span<const int> nodes, std::span<const int> weights) {
     check_nodes(nodes);
     const InterleaveSet wanted = make_set(nodes, weights);

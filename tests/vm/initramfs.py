@@ -21,7 +21,17 @@ PROGRAMS = PROJECT / "build/dev/tests"  # where the CMake preset dev puts vm_pro
 TEST_PROGRAMS = ("contract", "stress", "vm_placement", "refuse_policies")
 PYTHON_PACKAGES = ("numapool", "numpy", "pytest")
 # Folders of the standard library and of packages that no test imports.
-UNWANTED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "site-packages", "f2py"}
+UNWANTED = {
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "lib2to3",
+    "ensurepip",
+    "site-packages",
+    "f2py",
+}
 UNWANTED |= {"dist-packages", "distutils", "include", "pydoc_data", "licenses"}
 
 
@@ -81,7 +91,9 @@ def _package_files(name: str, seen: set[str]) -> dict[str, Path]:
     try:
         package = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError as error:
-        raise MachineError(f"the Python package '{name}' is not installed in .venv: run tools/setup") from error
+        raise MachineError(
+            f"the Python package '{name}' is not installed in .venv: run tools/setup"
+        ) from error
     site = Path(str(package.locate_file("")))
     found = {}
     for file in package.files or []:
@@ -102,7 +114,11 @@ def with_python(base: Archive) -> Archive:
     stdlib = Path(sysconfig.get_path("stdlib"))
     dynamic = Path(sysconfig.get_config_var("DESTSHARED"))
     native: list[Path] = []
-    places = {f"python/lib/{version}/{path.relative_to(stdlib)}": path for path in stdlib.rglob("*") if _wanted(path, stdlib)}
+    places = {
+        f"python/lib/{version}/{path.relative_to(stdlib)}": path
+        for path in stdlib.rglob("*")
+        if _wanted(path, stdlib)
+    }
     places |= {f"python/lib/{version}/lib-dynload/{path.name}": path for path in dynamic.glob("*.so")}
     seen: set[str] = set()
     for name in PYTHON_PACKAGES:
