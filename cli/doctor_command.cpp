@@ -3,8 +3,13 @@
 #include "doctor_command.h"
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -24,6 +29,7 @@ using numapool::FindingState;
 
 constexpr std::size_t kColumns = 100;
 constexpr std::size_t kStateColumns = 9;
+constexpr int kMostNodes = 1024;  // as the library counts them
 
 // The finding's text beside its state and subject, its remedy below.
 std::string row(const Finding& finding, std::size_t subject_columns) {
@@ -94,8 +100,25 @@ struct Choices {
     std::vector<int> nodes;
     std::string bind;
     std::string huge_pages;
-    std::size_t max_bytes = 0;
+    std::optional<std::string> max_bytes;
 };
+
+// As NUMAPOOL_MAX_BYTES is written: 512M.
+std::size_t bytes_from(const std::string& text) {
+    std::size_t number = 0;
+    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string_view unit(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
+    const std::size_t place = std::string_view("KMGT").find(unit.substr(0, 1));
+    const bool known =
+        unit.empty() || (place != std::string_view::npos && (unit.size() == 1 || unit.substr(1) == "iB"));
+    const std::size_t shift = unit.empty() ? 0 : 10 * (place + 1);
+    if (error != std::errc() || !known || number > std::numeric_limits<std::size_t>::max() >> shift) {
+        throw CLI::ValidationError(
+            "--max-bytes",
+            fmt::format("\"{}\"; a number of bytes is needed, with K, M, G or T for powers of 1024", text));
+    }
+    return number << shift;
+}
 
 }  // namespace
 
@@ -107,25 +130,25 @@ void add_doctor_command(CLI::App& app, int& status) {
     command->add_option("--node", choices->nodes, "A node that pages are to be had on; may be repeated")
         ->type_name("N")
         ->allow_extra_args(false)
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, kMostNodes - 1));
     command->add_option("--bind", choices->bind, "A bind mode that is to work")
         ->check(CLI::IsMember({"none", "advisory", "strict"}));
     command->add_option("--huge-pages", choices->huge_pages, "A use of huge pages that is to work")
         ->check(CLI::IsMember({"auto", "never", "always"}));
-    const CLI::Option* const max_bytes =
-        command->add_option("--max-bytes", choices->max_bytes, "What a pool is to be able to hold")
-            ->type_name("BYTES")
-            ->transform(CLI::AsSizeValue(false));
+    command
+        ->add_option("--max-bytes", choices->max_bytes,
+                     "What a pool is to be able to hold; K, M, G and T may follow")
+        ->type_name("BYTES");
     command->footer(
         "Exit status: 0 if everything asked for can work, by these options and by NUMAPOOL_BIND, "
         "NUMAPOOL_HUGE_PAGES, NUMAPOOL_MAX_BYTES and NUMAPOOL_DISABLE; 1 if something cannot; 2 for "
         "wrong usage.");
-    command->callback([choices, max_bytes, &status] {
+    command->callback([choices, &status] {
         numapool::DiagnosisRequest request;
         request.nodes = choices->nodes;
         request.bind = numapool::parse_bind_mode(choices->bind);
         request.huge_pages = numapool::parse_huge_pages(choices->huge_pages);
-        if (max_bytes->count() > 0) request.max_bytes = choices->max_bytes;
+        if (choices->max_bytes) request.max_bytes = bytes_from(*choices->max_bytes);
         const Diagnosis diagnosis = numapool::diagnose(request);
         fmt::print("{}", choices->json ? as_json(diagnosis) : as_screen(diagnosis));
         status = diagnosis.everything_asked_works ? 0 : 1;

@@ -12,8 +12,9 @@
 namespace numapool::watch {
 namespace {
 
-std::string asked_subject(const std::string& what, const std::string& variable) {
-    return variable.empty() ? what : what + " (" + variable + ")";
+// As it is typed: "bind strict", "NUMAPOOL_BIND=strict".
+std::string asked_subject(const char* option, const std::string& variable, const std::string& value) {
+    return variable.empty() ? std::string(option) + ' ' + value : variable + '=' + value;
 }
 
 Finding asked(std::string subject, FindingState state, std::string found, std::string remedy = "") {
@@ -37,14 +38,13 @@ Finding node_obstacle(const Examination& seen, int id) {
         std::vector<int> ids;
         for (const NumaNode& each : seen.topology.nodes) ids.push_back(each.id);
         finding.found = "there is no such node; this machine has " + nodes_text(ids);
-        finding.remedy = "name one of " + ranges_text(seen.nodes);
+        finding.remedy = "name " + nodes_text(seen.nodes);
     } else if (!node->allowed) {
         finding.found = "it is outside this process's cpuset, which allows " + nodes_text(seen.nodes);
-        finding.remedy =
-            "docker run --cpuset-mems with " + name + ", or name one of " + ranges_text(seen.nodes);
+        finding.remedy = "docker run --cpuset-mems with " + name + ", or name " + nodes_text(seen.nodes);
     } else if (seen.find_trial(id) == nullptr) {
         finding.found = "it has no memory; " + nodes_text(seen.nodes) + " have";
-        finding.remedy = "name one of " + ranges_text(seen.nodes);
+        finding.remedy = "name " + nodes_text(seen.nodes);
     }
     return finding;
 }
@@ -108,7 +108,7 @@ Finding find_strict(const Examination& seen, const Wishes& wishes, const std::st
 }
 
 Finding find_bind(const Examination& seen, const Wishes& wishes, const Asked<BindMode>& wish) {
-    const std::string subject = asked_subject(std::string("bind ") + to_string(wish.value), wish.variable);
+    const std::string subject = asked_subject("bind", wish.variable, to_string(wish.value));
     if (wish.value == BindMode::kStrict) return find_strict(seen, wishes, subject);
     if (wish.value == BindMode::kNone) return asked(subject, FindingState::kGood, "needs nothing");
     for (const NodeTrial& trial : seen.policies.nodes) {
@@ -122,8 +122,7 @@ Finding find_bind(const Examination& seen, const Wishes& wishes, const Asked<Bin
 }
 
 Finding find_huge(const Examination& seen, const Asked<HugePages>& wish) {
-    const std::string subject =
-        asked_subject(std::string("huge pages ") + to_string(wish.value), wish.variable);
+    const std::string subject = asked_subject("huge pages", wish.variable, to_string(wish.value));
     Finding obstacle = huge_page_obstacle(seen);
     if (wish.value == HugePages::kNever) {
         return asked(
@@ -142,15 +141,18 @@ Finding find_huge(const Examination& seen, const Asked<HugePages>& wish) {
 }
 
 Finding find_max_bytes(const Examination& seen, const Asked<std::size_t>& wish) {
-    const std::string subject = asked_subject("max_bytes " + bytes_text(wish.value), wish.variable);
+    const std::string subject = asked_subject("max_bytes", wish.variable, bytes_text(wish.value));
     const KernelSettings& kernel = seen.kernel;
     const auto cannot = [&](const std::string& found, const std::string& remedy) {
         return asked(subject, FindingState::kCannot, found, remedy);
     };
     const std::uint64_t swap = kernel.swap_bytes.value_or(0);
     if (const auto limit = seen.limit.limit_bytes; limit && *limit < wish.value) {
-        return cannot(
-            "the control group allows " + bytes_text(*limit) + "; the process would be killed first",
+        // How much swap the group may use does not show from inside every container.
+        return asked(
+            subject, swap == 0 ? FindingState::kCannot : FindingState::kLimited,
+            "the control group allows " + bytes_text(*limit) +
+                (swap == 0 ? "; the process would be killed first" : "; the rest must be swapped out"),
             "docker run --memory " + std::to_string(wish.value) + " or more, or a lower max_bytes");
     }
     if (const auto limit = kernel.address_limit_bytes; limit && *limit < wish.value)
@@ -177,18 +179,32 @@ Finding find_max_bytes(const Examination& seen, const Asked<std::size_t>& wish) 
     return asked(subject, FindingState::kGood, "can be held");
 }
 
+// Pools that allocate plainly place nothing and ask for nothing.
+Finding undone(std::string subject) {
+    return asked(std::move(subject), FindingState::kCannot, "NUMAPOOL_DISABLE=1: pools allocate plainly",
+                 "unset NUMAPOOL_DISABLE");
+}
+
 }  // namespace
 
 void add_asked_findings(const Examination& seen, const Wishes& wishes, std::vector<Finding>& findings) {
-    if (wishes.disabled) {
-        findings.push_back(
-            asked("NUMAPOOL_DISABLE=1", FindingState::kNote,
-                  "pools allocate plainly: nothing is reused or placed, whatever else is asked for",
-                  "unset NUMAPOOL_DISABLE"));
+    const bool off = wishes.disabled;
+    if (off) {
+        findings.push_back(asked("NUMAPOOL_DISABLE=1", FindingState::kNote,
+                                 "pools allocate plainly: nothing is reused, placed or bounded by max_bytes",
+                                 "unset NUMAPOOL_DISABLE"));
     }
-    for (const int node : wishes.nodes) findings.push_back(find_node(seen, node));
-    for (const auto& wish : wishes.binds) findings.push_back(find_bind(seen, wishes, wish));
-    for (const auto& wish : wishes.huge_pages) findings.push_back(find_huge(seen, wish));
+    for (const int node : wishes.nodes) {
+        findings.push_back(off ? undone("node " + std::to_string(node)) : find_node(seen, node));
+    }
+    for (const auto& wish : wishes.binds) {
+        Finding finding = find_bind(seen, wishes, wish);
+        findings.push_back(off && wish.value == BindMode::kStrict ? undone(finding.subject) : finding);
+    }
+    for (const auto& wish : wishes.huge_pages) {
+        Finding finding = find_huge(seen, wish);
+        findings.push_back(off && wish.value == HugePages::kAlways ? undone(finding.subject) : finding);
+    }
     for (const auto& wish : wishes.max_bytes) findings.push_back(find_max_bytes(seen, wish));
 }
 
