@@ -32,17 +32,25 @@ constexpr std::size_t kStateColumns = 9;
 constexpr int kMostNodes = 1024;  // as the library counts them
 
 // The finding's text beside its state and subject, its remedy below.
-std::string row(const Finding& finding, std::size_t subject_columns) {
+std::string row(const Finding& finding, const std::string& remedy, std::size_t subject_columns) {
     const std::string left = fmt::format("  {:<{}}{:<{}}", to_string(finding.state), kStateColumns,
                                          finding.subject, subject_columns);
     std::string lines = wrapped_text(finding.found, left.size(), kColumns);
     lines.replace(0, left.size(), left);
-    if (!finding.remedy.empty()) {
-        std::string remedy = wrapped_text(finding.remedy, left.size() + 3, kColumns);
-        remedy.replace(left.size(), 3, "-> ");
-        lines += remedy;
+    if (!remedy.empty()) {
+        std::string below = wrapped_text(remedy, left.size() + 3, kColumns);
+        below.replace(left.size(), 3, "-> ");
+        lines += below;
     }
     return lines;
+}
+
+// Long remedies are shown once; later findings name the one that has it.
+std::string short_remedy(const Diagnosis& diagnosis, const Finding& finding) {
+    const auto same = [&](const Finding& other) { return other.remedy == finding.remedy; };
+    const auto first = std::find_if(diagnosis.findings.begin(), diagnosis.findings.end(), same);
+    const std::string reference = "as for " + first->subject;
+    return &*first == &finding || finding.remedy.size() <= reference.size() ? finding.remedy : reference;
 }
 
 // Findings of the machine, or what was asked for.
@@ -53,7 +61,7 @@ std::string section(const Diagnosis& diagnosis, bool asked) {
     }
     std::string lines;
     for (const Finding& finding : diagnosis.findings) {
-        if (finding.asked == asked) lines += row(finding, subject_columns);
+        if (finding.asked == asked) lines += row(finding, short_remedy(diagnosis, finding), subject_columns);
     }
     return lines;
 }

@@ -24,7 +24,7 @@ Finding asked(std::string subject, FindingState state, std::string found, std::s
 bool works(const Outcome& outcome) { return outcome && *outcome == 0; }
 
 std::string remedy_of_mbind(const Examination& seen, const NodeTrial& trial) {
-    return trial.mbind ? policy_call_remedy("mbind", *trial.mbind, seen.kernel.numa) : "";
+    return trial.mbind ? policy_call_remedy(*trial.mbind, seen.kernel.numa) : "";
 }
 
 std::string text_of(const Outcome& outcome) { return outcome ? error_text(*outcome) : "not tried"; }
@@ -82,13 +82,11 @@ Finding find_strict(const Examination& seen, const Wishes& wishes, const std::st
         if (trial == nullptr)
             return asked(subject, FindingState::kCannot, "there is no memory to be had on " + name);
         if (!works(trial->move_pages) && !works(trial->get_mempolicy)) {
-            return asked(subject, FindingState::kCannot,
-                         "pages cannot be looked up (move_pages: " + text_of(trial->move_pages) +
-                             ", get_mempolicy: " + text_of(trial->get_mempolicy) +
-                             "), so strict requests fail",
-                         trial->get_mempolicy
-                             ? policy_call_remedy("get_mempolicy", *trial->get_mempolicy, seen.kernel.numa)
-                             : "");
+            return asked(
+                subject, FindingState::kCannot,
+                "pages cannot be looked up (move_pages: " + text_of(trial->move_pages) +
+                    ", get_mempolicy: " + text_of(trial->get_mempolicy) + "), so strict requests fail",
+                trial->get_mempolicy ? policy_call_remedy(*trial->get_mempolicy, seen.kernel.numa) : "");
         }
         if (!works(trial->mbind) && !seen.one_node()) {
             return asked(subject, FindingState::kCannot,

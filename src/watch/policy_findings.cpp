@@ -53,7 +53,7 @@ Finding find_mbind(const Examination& seen) {
                        seen.one_node() ? "with one node nothing is lost"
                                        : "memory lies where its first toucher runs (bind that thread to the "
                                          "node's CPUs); strict requests for other nodes fail",
-                       policy_call_remedy("mbind", calls.error, seen.kernel.numa));
+                       policy_call_remedy(calls.error, seen.kernel.numa));
     }
     if (calls.worked.empty()) return not_tried("mbind", seen);
     std::vector<int> missed;
@@ -110,7 +110,7 @@ Finding find_get_mempolicy(const Examination& seen) {
                 "tells where pages lie, on " + nodes_text(calls.worked) + ", and the thread's policy", ""};
     }
     return refusal(calls, "get_mempolicy", "there is no second way to look pages up",
-                   policy_call_remedy("get_mempolicy", calls.error, seen.kernel.numa));
+                   policy_call_remedy(calls.error, seen.kernel.numa));
 }
 
 Finding find_set_mempolicy(const Examination& seen) {
@@ -120,7 +120,7 @@ Finding find_set_mempolicy(const Examination& seen) {
         return {"set_mempolicy", FindingState::kGood, "a thread can prefer " + nodes_text(calls.worked), ""};
     }
     return refusal(calls, "set_mempolicy", "memory outside pools lies where its first toucher runs",
-                   policy_call_remedy("set_mempolicy", calls.error, seen.kernel.numa));
+                   policy_call_remedy(calls.error, seen.kernel.numa));
 }
 
 Finding find_thread_binding(const Examination& seen) {
@@ -149,11 +149,12 @@ Finding find_thread_binding(const Examination& seen) {
 
 }  // namespace
 
-std::string policy_call_remedy(const std::string& call, int error, bool numa) {
+std::string policy_call_remedy(int error, bool numa) {
     if (error == ENOSYS && !numa) return "boot a kernel built with CONFIG_NUMA=y";
     if (!is_forbidden(error)) return "";
-    return "docker run --cap-add SYS_NICE, or --security-opt seccomp=FILE with a profile that allows " +
-           call + "; Kubernetes: securityContext.capabilities.add: [\"SYS_NICE\"]";
+    // One text for the three calls, so that a screen can name it once.
+    return "docker run --cap-add SYS_NICE, or --security-opt seccomp=FILE with a profile that allows mbind, "
+           "get_mempolicy and set_mempolicy; Kubernetes: securityContext.capabilities.add: [\"SYS_NICE\"]";
 }
 
 void add_policy_findings(const Examination& seen, std::vector<Finding>& findings) {

@@ -15,6 +15,6 @@ namespace numapool::watch {
 void add_policy_findings(const Examination& seen, std::vector<Finding>& findings);
 
 /// What lets mbind, set_mempolicy or get_mempolicy through after `error`. `numa`: the kernel lists nodes.
-std::string policy_call_remedy(const std::string& call, int error, bool numa);
+std::string policy_call_remedy(int error, bool numa);
 
 }  // namespace numapool::watch

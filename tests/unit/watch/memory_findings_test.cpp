@@ -143,9 +143,9 @@ TEST(HugePageFinding, RefusedAdviceIsTold) {
 
 TEST(HugePageFinding, ABlockOfSmallPagesIsTold) {
     const PlayedDoctor doctor;
-    // A size that no huge page has: each small page faults by itself.
+    // No huge page has two pages, so each small one faults by itself.
     doctor.files.write("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
-                       std::to_string(4 * os::page_bytes()));
+                       std::to_string(2 * os::page_bytes()));
     const Finding finding = doctor.find("huge pages");
     EXPECT_EQ(finding.state, FindingState::kLimited) << finding.found;
     EXPECT_TRUE(has(finding.found, "none came when asked for")) << finding.found;
