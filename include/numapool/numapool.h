@@ -4,6 +4,7 @@
 #include "numapool/aligned_allocator.h"
 #include "numapool/array.h"
 #include "numapool/buffer.h"
+#include "numapool/diagnosis.h"
 #include "numapool/errors.h"
 #include "numapool/log.h"
 #include "numapool/memory_pool.h"

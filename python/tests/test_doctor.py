@@ -1,0 +1,180 @@
+"""Owns the checks of `numapool doctor` as a user runs it: exit statuses, the screen, JSON, refused calls."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import pathlib
+import platform
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+COMMAND = pathlib.Path(sys.executable).with_name("numapool")
+VARIABLES = ("NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_MAX_BYTES", "NUMAPOOL_DISABLE")
+
+
+def doctor(
+    *arguments: str, prepare: Callable[[], None] | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in an environment that asks for nothing but `variables`."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return subprocess.run(
+        [COMMAND, "doctor", *arguments],
+        env=environment | variables,
+        preexec_fn=prepare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    """Return the findings of a run with --json by their subjects."""
+    return {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+
+def test_nothing_asked_is_status_0_on_any_machine() -> None:
+    done = doctor()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "\nNothing was asked for; " in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 100
+
+
+def test_json_says_what_the_screen_says() -> None:
+    done = doctor("--json", "--node", "1000")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["everything_asked_works"] is False
+    assert {finding["state"] for finding in told["findings"]} <= {"ok", "limited", "cannot", "note"}
+    assert findings(done)["node 1000"]["asked"] is True
+    assert findings(done)["kernel"]["asked"] is False
+    screen = doctor("--node", "1000").stdout
+    assert all(finding["subject"] in screen for finding in told["findings"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--bind", "none", "--huge-pages", "never", "--max-bytes", "1M"],
+        ["--bind=advisory", "--max-bytes", "65536"],
+        ["--max-bytes", "1MiB"],
+    ],
+)
+def test_what_can_work_is_status_0(arguments: list[str]) -> None:
+    done = doctor(*arguments)
+    assert done.returncode == 0, done.stdout
+    assert "\nEverything asked for can work" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--node", "1000"], ["--max-bytes", "16000T"]])
+def test_what_cannot_work_is_status_1(arguments: list[str]) -> None:
+    done = doctor(*arguments)
+    assert done.returncode == 1, done.stdout
+    assert "\nCannot work: " in done.stdout
+
+
+def test_the_environment_asks_too() -> None:
+    done = doctor("--json", "--max-bytes", "1M", NUMAPOOL_MAX_BYTES="16000T")
+    assert done.returncode == 1
+    assert findings(done)["max_bytes 1 MiB"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--bind", "hard"],
+        ["--huge-pages", "yes"],
+        ["--node", "-1"],
+        ["--node", "1024"],
+        ["--node", "one"],
+        ["--max-bytes", "0"],
+        ["--max-bytes", ""],
+        ["--max-bytes", "5X"],
+        ["--max-bytes", "1 G"],
+        ["--max-bytes", "99999999999999999999"],
+        ["--max-bytes", "99999999T"],
+        ["--nodes", "0"],
+        ["0"],
+    ],
+)
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    done = doctor(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("numapool")
+
+
+def test_a_variable_that_cannot_be_read_is_wrong_usage() -> None:
+    done = doctor(NUMAPOOL_BIND="hard")
+    assert done.returncode == 2
+    assert "NUMAPOOL_BIND" in done.stderr
+
+
+CALLS = {
+    "x86_64": {"mbind": 237, "set_mempolicy": 238, "get_mempolicy": 239, "move_pages": 279},
+    "aarch64": {"mbind": 235, "get_mempolicy": 236, "set_mempolicy": 237, "move_pages": 239},
+}
+
+
+def refusing(error: int, *names: str) -> Callable[[], None]:
+    """Return what has a new process refuse these calls with `error`, as a container's profile does."""
+    numbers = CALLS.get(platform.machine())
+    if numbers is None:
+        pytest.skip(f"the calls' numbers on {platform.machine()} are not known here")
+    load, equal, refuse = 0x20, 0x15, 0x06  # of BPF
+    program = struct.pack("HBBI", load, 0, 0, 0)
+    for name in names:
+        program += struct.pack("HBBI", equal, 0, 1, numbers[name])
+        program += struct.pack("HBBI", refuse, 0, 0, 0x50000 | error)
+    program += struct.pack("HBBI", refuse, 0, 0, 0x7FFF0000)
+    kept = ctypes.create_string_buffer(program, len(program))
+    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def prepare(_kept: Any = kept) -> None:
+        no_new_privileges, seccomp, filter_mode = 38, 22, 2
+        libc.prctl(no_new_privileges, 1, 0, 0, 0)
+        if libc.prctl(seccomp, filter_mode, filter_, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "no system call filter")
+
+    return prepare
+
+
+def under_filter(prepare: Callable[[], None], *arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return doctor("--json", *arguments, prepare=prepare)
+    except subprocess.SubprocessError:
+        pytest.skip("this system allows no system call filter")
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS])
+def test_f36_calls_that_the_kernel_refuses_are_named_with_a_remedy(error: int) -> None:
+    names = ("mbind", "set_mempolicy", "get_mempolicy")
+    done = under_filter(refusing(error, *names))
+    assert done.returncode == 0, "nothing was asked for"
+    for name in names:
+        finding = findings(done)[name]
+        assert finding["state"] == "cannot"
+        assert errno.errorcode[error] in finding["found"]
+        assert finding["remedy"]
+
+
+def test_f37_strict_needs_a_way_to_look_pages_up() -> None:
+    usual = findings(doctor("--json"))
+    if {usual["mbind"]["state"], usual["get_mempolicy"]["state"]} != {"ok"}:
+        pytest.skip("this system refuses more than is refused here on purpose")
+    done = under_filter(refusing(errno.EPERM, "move_pages"), "--bind", "strict")
+    assert done.returncode == 0, done.stdout
+    assert findings(done)["move_pages"]["state"] == "limited"
+    done = under_filter(refusing(errno.EPERM, "move_pages", "get_mempolicy"), "--bind", "strict")
+    assert done.returncode == 1
+    assert findings(done)["move_pages"]["state"] == "cannot"
+    assert "EPERM" in findings(done)["bind strict"]["found"]
