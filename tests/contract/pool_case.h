@@ -32,12 +32,13 @@ inline PoolOptions steady_options() {
     return options;
 }
 
-/// Keeps the calling thread, and those that it starts, on the CPU where it is: exact figures are those of one node,
-/// and the system moves threads between nodes.
+/// Keeps the calling thread, and those that it starts, on the CPU where it is: exact figures are those of one
+/// node, and the system moves threads between nodes.
 class OnOneCpu {
 public:
     OnOneCpu() {
-        const MemoryPool first;  // the library looks once at which CPUs it may use, and should see all of them
+        const MemoryPool
+            first;  // the library looks once at which CPUs it may use, and should see all of them
         ::sched_getaffinity(0, sizeof before_, &before_);
         cpu_set_t one;
         CPU_ZERO(&one);

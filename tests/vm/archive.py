@@ -55,9 +55,7 @@ class Archive:
         """Write the archive; folders come before what is in them."""
         with path.open("wb") as out:
             for number, (name, entry) in enumerate(sorted(self._entries.items()), 1):
-                content = (
-                    entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
-                )
+                content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
                 out.write(_header(name, number, entry, len(content)))
                 out.write(content + bytes(-len(content) % 4))
             out.write(_header("TRAILER!!!", 0, Entry(0), 0))

@@ -1,6 +1,6 @@
-// Owns: a seccomp filter that refuses the system calls of memory policies, as Docker's default profile does where
-// CAP_SYS_NICE is missing: `refuse_policies PROGRAM [ARGUMENT...]` runs a program under it.
-// Must not know: the program.
+// Owns: a seccomp filter that refuses the system calls of memory policies, as Docker's default profile does
+// where CAP_SYS_NICE is missing: `refuse_policies PROGRAM [ARGUMENT...]` runs a program under it. Must not
+// know: the program.
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -58,7 +58,8 @@ std::vector<sock_filter> refusing_filter() {
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "refuse_policies: no program was named; give refuse_policies PROGRAM [ARGUMENT...]\n");
+        std::fprintf(stderr,
+                     "refuse_policies: no program was named; give refuse_policies PROGRAM [ARGUMENT...]\n");
         return 2;
     }
     std::vector<sock_filter> filter = refusing_filter();
