@@ -37,8 +37,7 @@ inline PoolOptions steady_options() {
 class OnOneCpu {
 public:
     OnOneCpu() {
-        const MemoryPool
-            first;  // the library looks once at which CPUs it may use, and should see all of them
+        const MemoryPool first;  // the library looks at its CPUs once, and should see all of them
         ::sched_getaffinity(0, sizeof before_, &before_);
         cpu_set_t one;
         CPU_ZERO(&one);

@@ -32,7 +32,7 @@ UNWANTED = {
     "site-packages",
     "f2py",
 }
-UNWANTED |= {"dist-packages", "distutils", "include", "pydoc_data", "licenses", "lexers"}
+UNWANTED |= {"dist-packages", "distutils", "include", "pydoc_data", "licenses"}
 UNWANTED_ENDINGS = (".pyi", ".a", ".h", ".opt-1.pyc", ".opt-2.pyc")
 UNWANTED_MODULES = ("_tkinter", "_test", "_ctypes_test", "_xx")
 
