@@ -12,8 +12,15 @@ setup: ## install what is missing, make .venv, build and install numapool into i
 demo: setup ## the tour: what the pool does on this machine
 	@.venv/bin/numapool demo
 
-test: setup ## every test and check
+test: ## every test and check
+	@tools/setup vm
 	@tools/run_tests
+
+vm: ## tests in emulated machines with many nodes: all of them, or MACHINE=name
+	@tools/setup vm
+	cmake --preset dev
+	cmake --build --preset dev --target vm_programs
+	.venv/bin/python tests/vm/run.py $(MACHINE)
 
 bench: ## benchmarks beside the other allocators at hand; QUICK=1 takes 90 s
 	@tools/setup bench
@@ -43,4 +50,4 @@ install: setup ## install library, headers and command below PREFIX
 clean: ## remove what was built; .venv stays
 	rm -rf build dist
 
-.PHONY: help setup demo test bench soak format tidy install clean
+.PHONY: help setup demo test vm bench soak format tidy install clean

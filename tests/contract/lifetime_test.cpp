@@ -123,6 +123,7 @@ TEST(Faults, F18_ThreadsReturnEachOthersBlocks) {
 
 // F29
 TEST(Faults, F29_BlocksOfEndedThreadsAreNotLost) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     std::uint64_t usage = 0;
     for (int i = 0; i < 200; ++i) {

@@ -128,6 +128,7 @@ TEST(MaxBuffers, NeverLimitsLiveBuffers) {
 }
 
 TEST(MaxBuffers, BoundsIdleLargeBuffers) {
+    const OnOneCpu here;
     for (const std::size_t most : {0U, 1U, 2U, 3U, 8U, 32U}) {
         PoolOptions options = steady_options();
         options.max_buffers = most;
@@ -144,6 +145,7 @@ TEST(MaxBuffers, BoundsIdleLargeBuffers) {
 }
 
 TEST(MaxBuffers, BoundsWhatSmallTiersKeepReady) {
+    const OnOneCpu here;
     for (const std::size_t most : {0U, 1U, 2U, 8U, 32U}) {
         PoolOptions options = steady_options();
         options.max_buffers = most;
@@ -162,6 +164,7 @@ TEST(MaxBuffers, BoundsWhatSmallTiersKeepReady) {
 }
 
 TEST(SteadyUse, HitsAndDoesNotGrow) {
+    const OnOneCpu here;
     for (const std::size_t most : {0U, 1U, 32U}) {
         for (std::size_t bytes = 100; bytes < kMiB; bytes += bytes / 3) {
             PoolOptions options = steady_options();
@@ -201,6 +204,7 @@ TEST(MaxBuffers, BoundsAllThreadsTogether) {
 
 // 64 buffers of 10 MiB a step: twice what the default keeps. The misses have their reason in the statistics.
 TEST(MaxBuffers, EvictionsShowWhyAWorkloadMisses) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     for (int i = 0; i < 10; ++i) step(pool, 64, 10 * kMiB);
     const Statistics s = pool.get_statistics();
@@ -215,6 +219,7 @@ TEST(MaxBuffers, EvictionsShowWhyAWorkloadMisses) {
 }
 
 TEST(MaxIdleBytes, TakesTheCountsPlaceForLargeBuffers) {
+    const OnOneCpu here;
     PoolOptions options = steady_options();
     options.max_idle_bytes = kGiB;
     MemoryPool pool(options);

@@ -2,6 +2,8 @@
 // Must not know: anything beyond the public headers.
 #pragma once
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -29,6 +31,26 @@ inline PoolOptions steady_options() {
     options.idle_decay = std::nullopt;
     return options;
 }
+
+/// Keeps the calling thread, and those that it starts, on the CPU where it is: exact figures are those of one
+/// node, and the system moves threads between nodes.
+class OnOneCpu {
+public:
+    OnOneCpu() {
+        const MemoryPool first;  // the library looks at its CPUs once, and should see all of them
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+        ::sched_setaffinity(0, sizeof one, &one);
+    }
+    ~OnOneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
+    OnOneCpu(const OnOneCpu&) = delete;
+    OnOneCpu& operator=(const OnOneCpu&) = delete;
+
+private:
+    cpu_set_t before_{};
+};
 
 inline void fill(void* block, std::size_t bytes, int value) { std::memset(block, value, bytes); }
 

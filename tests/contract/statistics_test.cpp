@@ -8,6 +8,7 @@ namespace numapool {
 namespace {
 
 TEST(Figures, HitsAndMissesAreExact) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     std::uint64_t expected_hits = 0;
     std::uint64_t allocations = 0;

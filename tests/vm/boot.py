@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class Outcome:
 
 
 def find_kernel(project: Path) -> Path:
-    """Return the kernel to boot: NUMAPOOL_VM_KERNEL, or the one that tools/setup fetched."""
+    """Return the kernel to boot: NUMAPOOL_VM_KERNEL, or the one that tools/fetch_kernel fetched."""
     named = os.environ.get("NUMAPOOL_VM_KERNEL")
     if named:
         if not Path(named).is_file():
@@ -39,7 +40,7 @@ def find_kernel(project: Path) -> Path:
     fetched = sorted((project / "build/vm/kernel").glob("boot/vmlinuz-*"))
     if not fetched:
         raise MachineError(
-            "there is no kernel in build/vm/kernel: run tools/setup, or set NUMAPOOL_VM_KERNEL to a vmlinuz that "
+            "there is no kernel in build/vm/kernel: run 'tools/setup vm', or set NUMAPOOL_VM_KERNEL to a vmlinuz that "
             "has NUMA, PSI and a serial console built in"
         )
     return fetched[-1]
@@ -49,7 +50,7 @@ def find_qemu() -> str:
     """Return the emulator's path."""
     found = shutil.which(QEMU)
     if found is None:
-        raise MachineError(f"there is no {QEMU}: run tools/setup, or install qemu-system-x86")
+        raise MachineError(f"there is no {QEMU}: run 'tools/setup vm', or install qemu-system-x86")
     return found
 
 
@@ -118,8 +119,8 @@ def _judge(machine: Machine, lines: Sequence[str]) -> str:
     return ""
 
 
-def boot(machine: Machine, command: list[str], log: Path) -> Outcome:
-    """Emulate the machine until it switches itself off or its time is over."""
+def boot(machine: Machine, command: list[str], log: Path, stopping: threading.Event) -> Outcome:
+    """Emulate the machine until it switches itself off, its time is over, or all are to stop."""
     began = time.monotonic()
     ended = ""
     with log.open("wb") as console:
@@ -128,16 +129,15 @@ def boot(machine: Machine, command: list[str], log: Path) -> Outcome:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
         )
-        try:
-            status = process.wait(timeout=machine.timeout_seconds)
-            if status != 0:
-                ended = f"{QEMU} ended with status {status}"
-        except subprocess.TimeoutExpired:
-            ended = f"not done after its {machine.timeout_seconds} s"
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        while process.poll() is None and not ended:
+            if stopping.wait(0.1):
+                ended = "stopped"
+            elif time.monotonic() - began > machine.timeout_seconds:
+                ended = f"not done after its {machine.timeout_seconds} s"
+        process.kill()
+        status = process.wait()
+        if status != 0 and not ended:
+            ended = f"{QEMU} ended with status {status}"
     seconds = time.monotonic() - began
     lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     notes = [line.removeprefix(f"{TAG}:").strip() for line in lines if line.startswith(f"{TAG}:")]

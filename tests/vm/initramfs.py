@@ -20,7 +20,7 @@ PROJECT = HERE.parent.parent
 PROGRAMS = PROJECT / "build/dev/tests"  # where the CMake preset dev puts vm_programs
 TEST_PROGRAMS = ("contract", "stress", "vm_placement", "refuse_policies")
 PYTHON_PACKAGES = ("numapool", "numpy", "pytest")
-# Folders of the standard library and of packages that no test imports.
+# What no test imports of the standard library and of packages: folders, and how files' names end and begin.
 UNWANTED = {
     "test",
     "tests",
@@ -33,6 +33,8 @@ UNWANTED = {
     "f2py",
 }
 UNWANTED |= {"dist-packages", "distutils", "include", "pydoc_data", "licenses"}
+UNWANTED_ENDINGS = (".pyi", ".a", ".h", ".opt-1.pyc", ".opt-2.pyc")
+UNWANTED_MODULES = ("_tkinter", "_test", "_ctypes_test", "_xx")
 
 
 def _libraries(files: list[Path]) -> dict[str, Path]:
@@ -60,7 +62,7 @@ def base_archive() -> Archive:
     """Return what every guest has."""
     busybox = shutil.which("busybox")
     if busybox is None:
-        raise MachineError("there is no busybox: run tools/setup, or install busybox-static")
+        raise MachineError("there is no busybox: run 'tools/setup vm', or install busybox-static")
     programs = {name: PROGRAMS / name for name in TEST_PROGRAMS}
     for path in programs.values():
         if not path.exists():
@@ -80,7 +82,9 @@ def base_archive() -> Archive:
 
 def _wanted(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
-    return path.is_file() and not UNWANTED.intersection(parts) and path.suffix not in {".pyi", ".a", ".h"}
+    if UNWANTED.intersection(parts) or path.name.startswith(UNWANTED_MODULES):
+        return False
+    return path.is_file() and not path.name.endswith(UNWANTED_ENDINGS)
 
 
 def _package_files(name: str, seen: set[str]) -> dict[str, Path]:
@@ -109,28 +113,22 @@ def _package_files(name: str, seen: set[str]) -> dict[str, Path]:
 def with_python(base: Archive) -> Archive:
     """Return an archive that has this interpreter, its library, and the packages that tests import."""
     archive = base.copy()
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    interpreter = Path(sys.executable).resolve()
+    library = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}"
     stdlib = Path(sysconfig.get_path("stdlib"))
-    dynamic = Path(sysconfig.get_config_var("DESTSHARED"))
-    native: list[Path] = []
-    places = {
-        f"python/lib/{version}/{path.relative_to(stdlib)}": path
-        for path in stdlib.rglob("*")
-        if _wanted(path, stdlib)
-    }
-    places |= {f"python/lib/{version}/lib-dynload/{path.name}": path for path in dynamic.glob("*.so")}
+    extensions = Path(sysconfig.get_config_var("DESTSHARED"))
+    places: dict[str, Path] = {}
+    for folder, target in ((stdlib, library), (extensions, f"{library}/lib-dynload")):
+        wanted = [path for path in folder.rglob("*") if _wanted(path, folder)]
+        places |= {f"{target}/{path.relative_to(folder)}": path for path in wanted}
     seen: set[str] = set()
     for name in PYTHON_PACKAGES:
         places |= {f"python/site/{file}": path for file, path in _package_files(name, seen).items()}
     for place, path in places.items():
         archive.add_file(place, path)
-        if ".so" in path.suffixes:
-            native.append(path)
     command = Path(sys.prefix) / "bin/numapool"
-    _add_programs(archive, {"python3": interpreter, "numapool": command})
+    _add_programs(archive, {"python3": Path(sys.executable).resolve(), "numapool": command})
     inside = {path.resolve() for path in places.values()}
-    for name, path in _libraries(native).items():
+    for name, path in _libraries([path for path in inside if ".so" in path.suffixes]).items():
         if path.resolve() not in inside and name not in archive:
             archive.add_file(name, path, executable=True)
     return archive

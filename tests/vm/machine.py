@@ -3,10 +3,11 @@
 Must not know: QEMU, or how a guest is built.
 """
 
-import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 MACHINES = Path(__file__).parent / "machines"
 PYTHON_PROGRAMS = ("python3", "numapool")  # what needs the interpreter and the installed package
@@ -108,6 +109,12 @@ def read_machine(path: Path) -> Machine:
         raise MachineError(f"{path}: runs nothing; give at least one [[runs]]")
     if machine.distances and [len(row) for row in machine.distances] != [count] * count:
         raise MachineError(f"{path}: distances are not {count} rows of {count}, one for each node")
+    cpus = sum(node.cpus + node.absent_cpus for node in machine.nodes)
+    if cpus <= 8 and any(node.absent_cpus for node in machine.nodes):
+        # Up to eight, Linux addresses APICs by flat masks, and QEMU's search for one ends at the first gap.
+        raise MachineError(
+            f"{path}: {cpus} CPUs, absent ones among them; QEMU wants more than 8 to allow gaps"
+        )
     for link in machine.links:
         if not (0 <= link.initiator < count and 0 <= link.target < count):
             raise MachineError(f"{path}: {link} names a node that is not one of the {count}")

@@ -6,9 +6,10 @@ Owns: the command's options and what it prints. The consoles stay in build/vm/<m
 """
 
 import argparse
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -69,13 +70,21 @@ def _tell(outcome: Outcome) -> None:
         print(f"    {outcome.failure}; the whole console is in {log.relative_to(PROJECT)}", flush=True)
 
 
-def _each(jobs: int, work: list[Callable[[], Outcome]]) -> int:
-    """Run the work, telling each result as it comes; return how many passed."""
+def _boot_all(commands: list[tuple[Machine, list[str]]], jobs: int) -> int:
+    """Boot the machines, telling each outcome as it comes; return how many passed."""
     passed = 0
+    stopping = threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(one) for one in work]):
-            _tell(done.result())
-            passed += not done.result().failure
+        try:
+            boots = [
+                pool.submit(boot, machine, command, _log(machine), stopping) for machine, command in commands
+            ]
+            for done in as_completed(boots):
+                _tell(done.result())
+                passed += not done.result().failure
+        finally:  # after ^C no emulator stays behind
+            stopping.set()
+            pool.shutdown(cancel_futures=True)
     return passed
 
 
@@ -92,11 +101,8 @@ def main() -> int:
     except MachineError as error:
         print(f"tests/vm: {error}", file=sys.stderr)
         return 2
-    work = [
-        lambda machine=machine, command=command: boot(machine, command, _log(machine))
-        for machine, command in commands
-    ]
-    passed = _each(arguments.jobs, work)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    passed = _boot_all(commands, arguments.jobs)
     seconds = time.monotonic() - began
     print(f"tests/vm: {passed} of {len(machines)} machines passed in {seconds:.0f} s")
     return 0 if machines and passed == len(machines) else 1
