@@ -66,13 +66,13 @@ Finding find_node(const Examination& seen, int id) {
                                          : "a page was asked for there; where it lies cannot be looked up");
     }
     const std::string why = "mbind: " + text_of(trial.mbind);
+    const std::string remedy = remedy_of_mbind(seen, trial);
     if (works(trial.set_affinity)) {
         return asked(name, FindingState::kLimited,
                      why + "; only memory that a thread on its CPUs touches first lies there",
-                     remedy_of_mbind(seen, trial) + "; or bind the threads that touch memory first");
+                     (remedy.empty() ? "" : remedy + "; or ") + "bind the threads that touch memory first");
     }
-    return asked(name, FindingState::kCannot, why + ", and no thread can be bound to its CPUs",
-                 remedy_of_mbind(seen, trial));
+    return asked(name, FindingState::kCannot, why + ", and no thread can be bound to its CPUs", remedy);
 }
 
 Finding find_strict(const Examination& seen, const Wishes& wishes, const std::string& subject) {

@@ -21,13 +21,14 @@ Finding find_nodes(const Examination& seen) {
     for (const NumaNode& node : seen.topology.nodes) list += (list.empty() ? "" : ", ") + node_line(node);
     const std::size_t count = seen.topology.nodes.size();
     list = std::to_string(count) + (count == 1 ? " node: " : " nodes: ") + list;
+    if (!seen.topology.source.empty()) list += "; from " + seen.topology.source;
     if (!seen.kernel.numa) {
         return {
             "nodes", FindingState::kLimited,
             list + "; the kernel lists none in /sys/devices/system/node, so all memory counts as one node",
             "where the machine has several nodes: mount /sys, or boot a kernel built with CONFIG_NUMA=y"};
     }
-    if (count == 1) list += "; there is nothing to choose";
+    if (count == 1) list += "; nothing to choose";
     return {"nodes", FindingState::kGood, list, ""};
 }
 

@@ -151,6 +151,7 @@ Finding find_thread_binding(const Examination& seen) {
 
 std::string policy_call_remedy(int error, bool numa) {
     if (error == ENOSYS && !numa) return "boot a kernel built with CONFIG_NUMA=y";
+    if (error == EINVAL) return "use nodes that /sys/devices/system/node/has_memory lists";
     if (!is_forbidden(error)) return "";
     // One text for the three calls, so that a screen can name it once.
     return "docker run --cap-add SYS_NICE, or --security-opt seccomp=FILE with a profile that allows mbind, "

@@ -51,8 +51,10 @@ TEST(Diagnosis, OfThisMachineCanBeMade) {
 }
 
 TEST(NodeFindings, NodesDistancesAndMemoryAreTold) {
-    const PlayedDoctor doctor;
+    PlayedDoctor doctor;
+    doctor.topology.source = "a play";
     const Finding nodes = doctor.find("nodes");
+    EXPECT_TRUE(has(nodes.found, "; from a play")) << nodes.found;
     EXPECT_TRUE(has(nodes.found, "2 nodes: 0 (8 GiB, 4 GiB free")) << nodes.found;
     EXPECT_TRUE(has(doctor.find("distances").found, "from 0: 10 21; from 1: 21 10"));
     EXPECT_EQ(doctor.find("allowed nodes").found, "nodes 0-1");

@@ -124,6 +124,16 @@ TEST_P(Refused, F37_DoctorTellsThatStrictNeedsALookUp) {
     EXPECT_EQ(doctor.find("node 1", {.nodes = {1}}).state, FindingState::kGood) << "the policy was accepted";
 }
 
+TEST(PolicyFindings, RemediesFitTheError) {
+    const PlayedDoctor doctor;
+    FakeSystemCalls::refuse(Call::kBind, EINVAL);
+    EXPECT_TRUE(has(doctor.find("mbind").remedy, "has_memory"));
+    EXPECT_TRUE(has(doctor.find("node 1", {.nodes = {1}}).remedy, "lists; or bind the threads"));
+    FakeSystemCalls::refuse(Call::kBind, ENOMEM);
+    EXPECT_EQ(doctor.find("mbind").remedy, "");
+    EXPECT_EQ(doctor.find("node 1", {.nodes = {1}}).remedy, "bind the threads that touch memory first");
+}
+
 TEST(PolicyFindings, F36_DoctorTellsAKernelWithoutNuma) {
     PlayedDoctor doctor;
     refuse_all(ENOSYS);
