@@ -153,27 +153,5 @@ TEST(AlignedAllocators, HandOutAlignedArrays) {
     EXPECT_EQ(pool.get_statistics().live_buffers, 0U);
 }
 
-<<<<<<< HEAD
-=======
-TEST(NumaOptimizers, BindThreadsToNodesThatThereAre) {
-    MemoryPool pool(steady_options());
-    const NumaOptimizer optimizer(pool);
-    const std::vector<int> nodes = optimizer.get_numa_nodes();
-    ASSERT_FALSE(nodes.empty());
-    std::thread([&] {
-        try {
-            optimizer.bind_thread_to_node(nodes.back());
-            pool.deallocate(pool.allocate(2 * kMiB));
-        } catch (const PlacementError& error) {
-            EXPECT_EQ(error.code(), ErrorCode::kBindingRefused);
-        }
-        EXPECT_THROW(optimizer.bind_thread_to_node(777), ArgumentError);
-        EXPECT_THROW(optimizer.bind_thread_to_node(-1), ArgumentError);
-    }).join();
-    const auto statistics = optimizer.get_numa_statistics();
-    for (const int node : nodes) EXPECT_EQ(statistics.count(node), 1U) << node;
-}
-
->>>>>>> vm
 }  // namespace
 }  // namespace numapool
