@@ -7,6 +7,7 @@
 
 #include "numapool/export.h"
 #include "numapool/memory_pool.h"
+#include "numapool/node_binding.h"
 #include "numapool/statistics.h"
 
 namespace numapool {
@@ -20,11 +21,13 @@ public:
 
     /// The nodes that a thread can be bound to and memory taken from, ascending; at least one.
     std::vector<int> get_numa_nodes() const;
-    /// Binds the calling thread to those of `node`'s CPUs that this process was allowed when the library
-    /// first looked; earlier bindings do not narrow them. Memory follows by itself: requests for the current
-    /// node are served from the node that the thread runs on. Throws ArgumentError (kInvalidNode) for a node
-    /// without such CPUs, PlacementError (kBindingRefused) if the system refuses.
+    /// Binds the calling thread to `node` until unbind_thread(), by the rules of NodeBinding, which is also
+    /// the way to bind it for the length of a scope. Throws as NodeBinding's constructor.
     void bind_thread_to_node(int node) const;
+    /// Brings back the CPUs and the memory policy that the calling thread had before the first binding that
+    /// was kept; nothing happens if there was none. Throws PlacementError (kBindingRefused) if the system
+    /// refuses.
+    void unbind_thread() const;
     /// The pool's figures for each node of get_numa_nodes(), also for those not used yet; interleaved memory
     /// is left out.
     std::map<int, NodeStatistics> get_numa_statistics() const;

@@ -7,6 +7,7 @@
 #include "numapool/errors.h"
 #include "numapool/log.h"
 #include "numapool/memory_pool.h"
+#include "numapool/node_binding.h"
 #include "numapool/numa_optimizer.h"
 #include "numapool/options.h"
 #include "numapool/page_map.h"

@@ -17,7 +17,7 @@ struct NumaNode {
     std::vector<int> cpus;               ///< those that this process was allowed when asked, ascending
     std::uint64_t total_bytes = 0;       ///< of memory
     std::uint64_t free_bytes = 0;        ///< at the time of asking; 0 if unknown
-    bool allowed = true;                 ///< whether this process may take memory here (cpuset)
+    bool allowed = true;                 ///< whether memory may be taken here (cpuset, numactl --membind)
     std::uint64_t huge_pages_total = 0;  ///< reserved hugetlb pages of the default size
     std::uint64_t huge_pages_free = 0;
 };

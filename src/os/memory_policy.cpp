@@ -14,6 +14,8 @@ namespace {
 // One bit more than the mask: the kernel reads one less than it is told.
 constexpr unsigned long kMaskBits = NodeMask::kMaxNodes + 1;
 
+constexpr int kWeightedInterleave = 6;  // since Linux 6.9; headers of Debian 12 lack the name
+
 int error_of(long result) noexcept { return result == 0 ? 0 : errno; }
 
 int bind(std::uintptr_t address, std::size_t bytes, int mode, const NodeMask& nodes,
@@ -54,6 +56,29 @@ int interleave_nodes(std::uintptr_t address, std::size_t bytes, const NodeMask& 
 int locate_pages(std::span<void*> pages, std::span<int> nodes) noexcept {
     if (counted_calls().locate(pages.size(), pages.data(), nodes.data()) == 0) return 0;
     return errno == EPERM || errno == ENOSYS || errno == EACCES ? locate_by_policy(pages, nodes) : errno;
+}
+
+bool ThreadPolicy::confines() const noexcept { return (mode & ~MPOL_MODE_FLAGS) == MPOL_BIND; }
+
+const char* ThreadPolicy::name() const noexcept {
+    switch (mode & ~MPOL_MODE_FLAGS) {
+        case MPOL_DEFAULT:
+            return "default";
+        case MPOL_PREFERRED:
+            return nodes.empty() ? "localalloc" : "preferred";
+        case MPOL_BIND:
+            return "membind";
+        case MPOL_INTERLEAVE:
+            return "interleave";
+        case MPOL_LOCAL:
+            return "localalloc";
+        case MPOL_PREFERRED_MANY:
+            return "preferred-many";
+        case kWeightedInterleave:
+            return "weighted-interleave";
+        default:
+            return "unknown";
+    }
 }
 
 int get_thread_policy(ThreadPolicy& policy) noexcept {

@@ -63,6 +63,12 @@ int locate_pages(std::span<void*> pages, std::span<int> nodes) noexcept;
 struct ThreadPolicy {
     int mode = 0;  ///< MPOL_DEFAULT (0), MPOL_PREFERRED, ...; the kernel's mode flags included
     NodeMask nodes;
+
+    bool is_default() const noexcept { return mode == 0; }
+    /// Memory comes from `nodes` or not at all, as `numactl --membind` has it.
+    bool confines() const noexcept;
+    /// As numactl calls it, for instance "membind"; "unknown" for one of a later kernel.
+    const char* name() const noexcept;
 };
 /// Reads or sets that of the calling thread.
 int get_thread_policy(ThreadPolicy& policy) noexcept;

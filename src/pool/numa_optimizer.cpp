@@ -2,11 +2,10 @@
 // Must not know: arenas.
 #include "numapool/numa_optimizer.h"
 
-#include <cerrno>
 #include <cstring>
 #include <string>
 
-#include "topology/cpu_binding.h"
+#include "pool/binding_stack.h"
 #include "topology/discovery.h"
 
 namespace numapool {
@@ -22,20 +21,15 @@ std::vector<int> NumaOptimizer::get_numa_nodes() const {
     return nodes;
 }
 
-void NumaOptimizer::bind_thread_to_node(int node) const {
-    const int error = topology::bind_thread(topology::system_topology(), node);
-    if (error == 0) return;
-    if (error == ENODEV) {
-        std::string possible;
-        for (const int known : get_numa_nodes())
-            possible += (possible.empty() ? "" : ", ") + std::to_string(known);
-        throw ArgumentError(
-            ErrorCode::kInvalidNode,
-            "node " + std::to_string(node) + " has no CPUs that this process may use; possible: " + possible);
+void NumaOptimizer::bind_thread_to_node(int node) const { NodeBinding(node).keep(); }
+
+void NumaOptimizer::unbind_thread() const {
+    detail::BindingStack* const stack = detail::BindingStack::of_this_thread();
+    if (const int error = stack != nullptr ? stack->undo_kept() : 0; error != 0) {
+        throw PlacementError(ErrorCode::kBindingRefused,
+                             std::string("the system would not undo the thread's bindings (") +
+                                 std::strerror(error) + "); the thread keeps them");
     }
-    throw PlacementError(ErrorCode::kBindingRefused, "the system would not bind the thread to node " +
-                                                         std::to_string(node) + " (" + std::strerror(error) +
-                                                         "); sched_setaffinity must be allowed");
 }
 
 std::map<int, NodeStatistics> NumaOptimizer::get_numa_statistics() const {

@@ -10,7 +10,9 @@
 
 #include "numapool/errors.h"
 
+#include "os/memory_policy.h"
 #include "topology/hwloc_topology.h"
+#include "topology/launch.h"
 #include "topology/node_files.h"
 
 namespace numapool {
@@ -60,9 +62,15 @@ void add_memory_figures(std::vector<NumaNode>& nodes, const std::string& root) {
 }
 
 void mark_allowed(std::vector<NumaNode>& nodes, const std::string& root) {
-    const std::optional<std::vector<int>> allowed = read_allowed_nodes(root);
-    if (!allowed) return;
-    for (NumaNode& node : nodes) node.allowed = node.allowed && contains(*allowed, node.id);
+    if (const std::optional<std::vector<int>> allowed = read_allowed_nodes(root)) {
+        for (NumaNode& node : nodes) node.allowed = node.allowed && contains(*allowed, node.id);
+    }
+    // Whoever started the process with numactl --membind meant all of its memory; a range's own policy, as
+    // arenas set it, would pass that by.
+    os::ThreadPolicy policy;
+    if (os::get_thread_policy(policy) == 0 && policy.confines()) {
+        for (NumaNode& node : nodes) node.allowed = node.allowed && policy.nodes.has(node.id);
+    }
 }
 
 std::vector<int> ids_of(const std::vector<NumaNode>& nodes) {
@@ -102,11 +110,12 @@ void add_file_figures(Topology& topology, const std::string& root) {
 
 }  // namespace
 
-Topology discover(const std::string& root) {
+Topology discover(const std::string& root, bool* this_machine) {
     const std::optional<HwlocTopology> machine = HwlocTopology::load_machine();
     const bool hwloc_knows = machine && !machine->nodes().empty();
     Topology topology = hwloc_knows ? from_hwloc(*machine) : one_node(root);
     const bool files_fit = !hwloc_knows || machine->is_this_machine() || !root.empty();
+    if (this_machine != nullptr) *this_machine = files_fit;
     give_each_cpu_one_node(topology.nodes, files_fit ? &root : nullptr);
     if (files_fit) {
         add_file_figures(topology, root);
@@ -116,11 +125,7 @@ Topology discover(const std::string& root) {
     return topology;
 }
 
-const Topology& system_topology() {
-    // Never destroyed: threads may still ask while the process ends.
-    static const Topology* const topology = new Topology(discover(""));
-    return *topology;
-}
+const Topology& system_topology() { return system_launch().machine; }
 
 }  // namespace topology
 

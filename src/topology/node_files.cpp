@@ -106,6 +106,18 @@ std::optional<std::vector<int>> parse_id_list(std::string_view text) {
     return ids;
 }
 
+std::string format_id_list(std::span<const int> ids) {
+    std::string text;
+    for (std::size_t first = 0; first < ids.size();) {
+        std::size_t last = first;
+        while (last + 1 < ids.size() && ids[last + 1] == ids[last] + 1) ++last;
+        text += (text.empty() ? "" : ",") + std::to_string(ids[first]);
+        if (last != first) text += "-" + std::to_string(ids[last]);
+        first = last + 1;
+    }
+    return text;
+}
+
 std::optional<MemoryFigures> read_node_memory(const std::string& root, int node) {
     return read_memory(node_path(root, node, "meminfo"));
 }

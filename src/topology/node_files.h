@@ -33,6 +33,9 @@ struct TransparentHugePages {
 /// "0-2,8" -> {0, 1, 2, 8}; an empty text is an empty list, anything else nothing.
 std::optional<std::vector<int>> parse_id_list(std::string_view text);
 
+/// {0, 1, 2, 8} -> "0-2,8"; `ids` ascend.
+std::string format_id_list(std::span<const int> ids);
+
 /// The node's own memory; nothing if the kernel does not list the node.
 std::optional<MemoryFigures> read_node_memory(const std::string& root, int node);
 /// The memory of the whole machine.

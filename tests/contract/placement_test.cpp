@@ -1,10 +1,9 @@
-// Owns: checks of where pages lie, of aligned allocators and of thread binding, on the machine at hand.
+// Owns: checks of where pages lie and of aligned allocators, on the machine at hand.
 // Must not know: how many nodes it has.
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <limits>
-#include <thread>
 
 #include "pool_case.h"
 
@@ -151,25 +150,6 @@ TEST(AlignedAllocators, HandOutAlignedArrays) {
         EXPECT_THROW(AlignedAllocator(wrong, pool), ArgumentError);
     }
     EXPECT_EQ(pool.get_statistics().live_buffers, 0U);
-}
-
-TEST(NumaOptimizers, BindThreadsToNodesThatThereAre) {
-    MemoryPool pool(steady_options());
-    const NumaOptimizer optimizer(pool);
-    const std::vector<int> nodes = optimizer.get_numa_nodes();
-    ASSERT_FALSE(nodes.empty());
-    std::thread([&] {
-        try {
-            optimizer.bind_thread_to_node(nodes.back());
-            pool.deallocate(pool.allocate(2 * kMiB));
-        } catch (const PlacementError& error) {
-            EXPECT_EQ(error.code(), ErrorCode::kBindingRefused);
-        }
-        EXPECT_THROW(optimizer.bind_thread_to_node(777), ArgumentError);
-        EXPECT_THROW(optimizer.bind_thread_to_node(-1), ArgumentError);
-    }).join();
-    const auto statistics = optimizer.get_numa_statistics();
-    EXPECT_EQ(statistics.size(), nodes.size());
 }
 
 }  // namespace

@@ -90,6 +90,22 @@ TEST(MemoryPolicy, AThreadsPolicyIsSetAndPutBack) {
     EXPECT_TRUE(FakeSystemCalls::thread_policy().nodes.empty());
 }
 
+TEST(MemoryPolicy, HasANameAndSaysWhetherItConfines) {
+    ThreadPolicy policy;
+    EXPECT_TRUE(policy.is_default());
+    EXPECT_STREQ(policy.name(), "default");
+    policy = {MPOL_PREFERRED, {}};
+    EXPECT_STREQ(policy.name(), "localalloc") << "that is how older kernels tell it";
+    policy.nodes.add(0);
+    EXPECT_STREQ(policy.name(), "preferred");
+    EXPECT_FALSE(policy.confines());
+    policy.mode = MPOL_BIND | MPOL_F_STATIC_NODES;
+    EXPECT_STREQ(policy.name(), "membind");
+    EXPECT_TRUE(policy.confines());
+    policy.mode = 1000;
+    EXPECT_STREQ(policy.name(), "unknown");
+}
+
 TEST(MemoryPolicy, TheCpusetIsReadFresh) {
     FakeSystemCalls fake;
     NodeMask nodes;

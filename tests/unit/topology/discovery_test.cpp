@@ -2,13 +2,17 @@
 // Must not know: which files are read.
 #include "topology/discovery.h"
 
+#include <linux/mempolicy.h>
 #include <stdlib.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include <gtest/gtest.h>
 
+#include "fakes/fake_system_calls.h"
 #include "made_up_machine.h"
+#include "os/memory_policy.h"
 
 namespace numapool::topology {
 namespace {
@@ -114,6 +118,30 @@ TEST(MadeUp, NodesThatTheCpusetForbidsAreMarked) {
     ASSERT_EQ(found.nodes.size(), 2U);
     EXPECT_FALSE(found.nodes[0].allowed);
     EXPECT_TRUE(found.nodes[1].allowed);
+}
+
+// As under numactl --membind: a policy of the whole process, which the policies of arenas would pass by.
+TEST(MadeUp, NodesOutsideABoundMemoryPolicyAreMarked) {
+    const MadeUpMachine machine;
+    machine.add_cpus(2);
+    machine.add_node(0, "0", "10 20", 1048576);
+    machine.add_node(1, "1", "20 10", 1048576);
+    machine.set_online_nodes("0-1");
+    const fakes::FakeSystemCalls fake;
+    os::ThreadPolicy policy{MPOL_BIND | MPOL_F_STATIC_NODES, {}};
+    policy.nodes.add(1);
+    ASSERT_EQ(os::set_thread_policy(policy), 0);
+    Topology found = discover_made_up(machine);
+    ASSERT_EQ(found.nodes.size(), 2U);
+    EXPECT_FALSE(found.nodes[0].allowed);
+    EXPECT_TRUE(found.nodes[1].allowed);
+    for (const int mode : {MPOL_PREFERRED, MPOL_INTERLEAVE}) {
+        policy.mode = mode;
+        ASSERT_EQ(os::set_thread_policy(policy), 0);
+        EXPECT_TRUE(discover_made_up(machine).nodes[0].allowed) << "only membind confines";
+    }
+    fakes::FakeSystemCalls::refuse(fakes::Call::kGetPolicy, EPERM);
+    EXPECT_TRUE(discover_made_up(machine).nodes[0].allowed);
 }
 
 TEST(MadeUp, WithoutNumaThereIsOneNodeWithEverything) {

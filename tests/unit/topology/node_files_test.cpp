@@ -46,6 +46,12 @@ TEST(IdList, IsReadAsTheKernelWritesIt) {
     }
 }
 
+TEST(IdList, IsWrittenAsItIsRead) {
+    for (const char* text : {"", "0", "0-3,8,10-11", "1,3,5", "7-8"}) {
+        EXPECT_EQ(format_id_list(*parse_id_list(text)), text);
+    }
+}
+
 TEST(NodeMemory, IsReadInBytes) {
     const MadeUpMachine machine;
     machine.add_node(3, "0-1", "10", 2048);
