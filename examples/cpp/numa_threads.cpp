@@ -28,7 +28,7 @@ void work(numapool::MemoryPool& pool, const numapool::NumaOptimizer& optimizer, 
         rows[i] = static_cast<float>(i % 100);
         sum += static_cast<double>(rows[i]);
     }
-    const numapool::PageMap pages = numapool::where(rows.data(), rows.size() * sizeof(float));
+    const numapool::PageMap pages = numapool::where(rows);
     const std::lock_guard lock(printing);
     std::printf("node %d: mean %.2f, pages on %s\n", node, sum / static_cast<double>(rows.size()),
                 to_string(pages).c_str());
