@@ -15,7 +15,7 @@ int main() {
         std::iota(table.begin(), table.end(), 0.0);
         first_address = table.data();
         std::printf("table(999, 1999) = %.0f\n", table(999U, 1999U));
-        std::printf("its pages lie on  %s\n", to_string(numapool::where(table.data(), 16'000'000)).c_str());
+        std::printf("its pages lie on  %s\n", to_string(numapool::where(table)).c_str());
     }  // the array returns itself here
 
     auto again = pool.get_array<double>({1000, 2000});

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,9 +14,13 @@ namespace {
 
 std::mutex printing;
 
-void work(numapool::MemoryPool& pool, const numapool::NumaOptimizer& optimizer, int node) {
+void work(numapool::MemoryPool& pool, int node) {
+    std::optional<numapool::NodeBinding> binding;  // undone when it goes
     try {
-        optimizer.bind_thread_to_node(node);
+        binding.emplace(node);
+        const std::lock_guard lock(printing);
+        std::printf("node %d: bound to %zu CPU(s)%s%s\n", node, binding->cpus().size(),
+                    binding->note().empty() ? "" : "; ", binding->note().c_str());
     } catch (const numapool::PlacementError& error) {
         // A sandbox may forbid binding; the request below names the node, so its memory is right anyway.
         std::printf("node %d: not bound: %s\n", node, error.message());
@@ -28,7 +33,7 @@ void work(numapool::MemoryPool& pool, const numapool::NumaOptimizer& optimizer, 
         rows[i] = static_cast<float>(i % 100);
         sum += static_cast<double>(rows[i]);
     }
-    const numapool::PageMap pages = numapool::where(rows.data(), rows.size() * sizeof(float));
+    const numapool::PageMap pages = numapool::where(rows);
     const std::lock_guard lock(printing);
     std::printf("node %d: mean %.2f, pages on %s\n", node, sum / static_cast<double>(rows.size()),
                 to_string(pages).c_str());
@@ -45,7 +50,7 @@ int main() {
     {
         std::vector<std::jthread> threads;
         for (const int node : nodes) {
-            threads.emplace_back(work, std::ref(pool), std::cref(optimizer), node);
+            threads.emplace_back(work, std::ref(pool), node);
         }
     }  // joined here
 

@@ -4,6 +4,7 @@ On a machine with one node there is one thread.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import numapool
 import numpy as np
@@ -14,15 +15,22 @@ optimizer = numapool.NUMAOptimizer(pool)
 
 def work(node: int) -> str:
     """Fill and average 19 MiB on one node."""
-    try:
-        optimizer.bind_thread_to_node(node)
-    except numapool.PoolError as error:
-        # A sandbox may forbid binding; the request below names the node, so its memory is right anyway.
-        print(f"node {node}: not bound: {error}")
     # Without numa_node the memory comes from the node that the thread runs on.
-    with pool.buffer((5000, 1000), np.float32, numa_node=node) as rows:
+    with bound_to(node), pool.buffer((5000, 1000), np.float32, numa_node=node) as rows:
         rows[:] = np.arange(1000) % 100
         return f"node {node}: mean {rows.mean():.2f}, pages on {numapool.where(rows)}"
+
+
+def bound_to(node: int) -> AbstractContextManager[object]:
+    """Bind the thread for the length of a block."""
+    try:
+        binding = optimizer.bind_thread_to_node(node)
+    except numapool.PlacementError as error:
+        # A sandbox may forbid binding; the request names the node, so its memory is right anyway.
+        print(f"node {node}: not bound: {error}")
+        return nullcontext()
+    print(binding)
+    return binding
 
 
 nodes = optimizer.get_numa_nodes()

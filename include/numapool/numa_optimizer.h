@@ -27,7 +27,7 @@ public:
     /// Brings back the CPUs and the memory policy that the calling thread had before the first binding that
     /// was kept; nothing happens if there was none. Throws PlacementError (kBindingRefused) if the system
     /// refuses.
-    void unbind_thread() const;
+    static void unbind_thread();
     /// The pool's figures for each node of get_numa_nodes(), also for those not used yet; interleaved memory
     /// is left out.
     std::map<int, NodeStatistics> get_numa_statistics() const;

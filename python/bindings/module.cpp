@@ -1,6 +1,11 @@
 // Owns: the module's table of contents.
 // Must not know: how anything in it works.
+#include <exception>
+#include <memory>
+#include <vector>
+
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 
@@ -9,12 +14,50 @@
 
 #include "array_request.h"
 #include "block_owner.h"
+#include "node_binding.h"
 #include "numpy_api.h"
 #include "pool_object.h"
 #include "python_errors.h"
 #include "python_log.h"
 
 namespace nb = nanobind;
+
+namespace numapool_python {
+namespace {
+
+using Ranges = nb::ndarray<const std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+
+numapool::PageMap where(const Ranges& rows) {
+    std::vector<numapool::ByteRange> ranges(rows.shape(0));
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        ranges[i] = {reinterpret_cast<const void*>(rows.data()[2 * i]), rows.data()[2 * i + 1]};
+    }
+    const nb::gil_scoped_release unlocked;
+    return numapool::where(ranges);
+}
+
+nb::tuple buffer_layout(nb::handle object) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(object.ptr(), &view, PyBUF_STRIDED_RO) != 0) throw nb::python_error();
+    const std::unique_ptr<Py_buffer, decltype(&PyBuffer_Release)> release(&view, PyBuffer_Release);
+    nb::list shape;
+    nb::list strides;
+    Py_ssize_t itemsize = view.itemsize;
+    if (view.shape == nullptr || view.strides == nullptr) {  // ctypes leaves them out: one piece, then
+        shape.append(view.len);
+        strides.append(1);
+        itemsize = 1;
+    } else {
+        for (int axis = 0; axis < view.ndim; ++axis) {
+            shape.append(view.shape[axis]);
+            strides.append(view.strides[axis]);
+        }
+    }
+    return nb::make_tuple(reinterpret_cast<std::uintptr_t>(view.buf), shape, strides, itemsize);
+}
+
+}  // namespace
+}  // namespace numapool_python
 
 NB_MODULE(_core, m) {
     using namespace numapool_python;
@@ -33,17 +76,29 @@ NB_MODULE(_core, m) {
         .def_ro("pages_on", &numapool::PageMap::pages_on,
                 "dict of int to int: node number to pages that lie there.")
         .def_ro("absent", &numapool::PageMap::absent, "int: Pages without memory behind them yet.")
-        .def_ro("unknown", &numapool::PageMap::unknown, "int: Pages that the kernel would not tell about.")
+        .def_ro("unknown", &numapool::PageMap::unknown, "int: Pages of which it is not known.")
+        .def_prop_ro(
+            "evidence",
+            [](const numapool::PageMap& map) { return std::string(numapool::to_string(map.evidence)); },
+            "str: The weakest that any page rests on: 'verified', 'by mapping' or 'unverified'.")
         .def_ro("page_bytes", &numapool::PageMap::page_bytes, "int: Bytes of one page.")
         .def_prop_ro("total", &numapool::PageMap::total, "int: All pages.")
         .def("__repr__", [](const numapool::PageMap& map) { return numapool::to_string(map); });
-    m.def(
-        "where",
-        [](std::uintptr_t address, std::size_t bytes) {
-            const nb::gil_scoped_release unlocked;
-            return numapool::where(reinterpret_cast<const void*>(address), bytes);
-        },
-        nb::arg("address"), nb::arg("bytes"), "Look up the pages of `bytes` bytes from `address` on.");
+    m.attr("PAGE_BYTES") = numapool::where(nullptr, 0).page_bytes;
+    m.def("where", where, nb::arg("ranges"),
+          nb::sig("def where(ranges: numpy.typing.NDArray[numpy.uint64]) -> PageMap"),
+          "Look up the pages of byte ranges: rows of address and bytes.");
+    m.def("buffer_layout", buffer_layout, nb::arg("buffer").none(),
+          nb::sig("def buffer_layout(buffer: object) -> tuple[int, list[int], list[int], int]"),
+          "Address, shape, strides (bytes) and bytes of an item of an object with the buffer protocol.");
+    nb::register_exception_translator([](const std::exception_ptr& error, void*) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const numapool::PoolError&) {
+            set_error_from_exception();
+        }
+    });
+    add_node_binding(m);
     m.def(
         "workload_options",
         [](const std::string& word) {

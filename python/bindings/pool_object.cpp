@@ -323,25 +323,6 @@ PyObject* pool_numa_nodes(PyObject* self, PyObject*) {
     }
 }
 
-PyObject* pool_bind_thread(PyObject* self, PyObject* node) {
-    PoolState* state = state_of(self);
-    if (state == nullptr) return nullptr;
-    int overflow = 0;
-    const long number = PyLong_AsLongAndOverflow(node, &overflow);
-    if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
-    if (overflow != 0 || number < 0 || number > 1023) {
-        PyErr_Format(errors.value, "node is %R; nodes are numbered 0 to 1023", node);
-        return nullptr;
-    }
-    try {
-        numapool::NumaOptimizer(state->pool()).bind_thread_to_node(static_cast<int>(number));
-        Py_RETURN_NONE;
-    } catch (...) {
-        set_error_from_exception();
-        return nullptr;
-    }
-}
-
 PyObject* pool_closed(PyObject* self, void*) {
     PoolState* state = state_of(self);
     return state == nullptr ? nullptr : PyBool_FromLong(state->pool().closed());
@@ -366,7 +347,6 @@ PyMethodDef pool_methods[] = {
     {"close", pool_close, METH_NOARGS, kCloseDoc},
     {"resident_bytes", pool_resident_bytes, METH_NOARGS, kResidentDoc},
     {"_numa_nodes", pool_numa_nodes, METH_NOARGS, nullptr},
-    {"_bind_thread_to_node", pool_bind_thread, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

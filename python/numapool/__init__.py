@@ -11,7 +11,7 @@ from .errors import (
     PoolTypeError,
     PoolValueError,
 )
-from .numa import NUMAOptimizer
+from .numa import NUMAOptimizer, ThreadBinding
 from .placement import Interleave, where
 from .pool import MemoryPool
 from .statistics import Eviction, NodeStatistics, Statistics, TierStatistics
@@ -31,6 +31,7 @@ __all__ = [
     "PoolTypeError",
     "PoolValueError",
     "Statistics",
+    "ThreadBinding",
     "TierStatistics",
     "__version__",
     "default_pool",

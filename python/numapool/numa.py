@@ -2,9 +2,68 @@
 
 from __future__ import annotations
 
-from .errors import PoolTypeError
+import operator
+from types import TracebackType
+
+from . import _core
+from .errors import PoolTypeError, PoolValueError
 from .pool import MemoryPool
 from .statistics import NodeStatistics
+
+
+class ThreadBinding:
+    """A binding of one thread to a node; `NUMAOptimizer.bind_thread_to_node` makes it.
+
+    The binding stays when this object goes. Bindings nest: undoing one brings back exactly what the thread had before
+    it.
+    """
+
+    __slots__ = ("_binding",)
+
+    def __init__(self, binding: _core.NodeBinding) -> None:
+        self._binding = binding
+
+    @property
+    def node(self) -> int:
+        """int: The node."""
+        return self._binding.node
+
+    @property
+    def cpus(self) -> list[int]:
+        """List of int: The CPUs that the thread was bound to, ascending."""
+        return self._binding.cpus
+
+    @property
+    def note(self) -> str:
+        """str: What of a launcher's settings was respected, or what the system refused; empty if nothing was."""
+        return self._binding.note
+
+    def undo(self) -> None:
+        """Bring back the CPUs and the memory policy from before; a second call does nothing.
+
+        Bindings that were made since end with it, except those whose ``with`` block still runs.
+
+        Raises
+        ------
+        PlacementError
+            Another thread than the bound one calls, or the system refused; the binding stays.
+        """
+        self._binding.undo()
+
+    def __enter__(self) -> ThreadBinding:
+        """Return the binding; leaving the ``with`` block undoes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Undo the binding."""
+        self.undo()
+
+    def __repr__(self) -> str:
+        """Return the node, the CPUs and the note."""
+        cpus = ", ".join(map(str, self.cpus))
+        return f"<ThreadBinding: node {self.node}, CPUs {cpus}{f'; {self.note}' if self.note else ''}>"
 
 
 class NUMAOptimizer:
@@ -31,29 +90,54 @@ class NUMAOptimizer:
         """
         return self.pool._numa_nodes()
 
-    def bind_thread_to_node(self, node: int) -> None:
-        """Bind the calling thread to the CPUs of a node.
+    def bind_thread_to_node(self, node: int) -> ThreadBinding:
+        """Bind the calling thread to a node: to its CPUs, and memory that no other policy covers to its memory.
 
-        Memory follows by itself: requests without a node are served from the node that the thread runs on.
+        What a launcher (``taskset``, ``numactl``, ``mpirun``, a cpuset) left to the process is never widened: the
+        thread gets those of the node's CPUs that the process was allowed when the library first looked, and a memory
+        policy that the process was started with stays.
 
         Parameters
         ----------
         node : int
             One of `get_numa_nodes`.
 
+        Returns
+        -------
+        ThreadBinding
+            The binding stays unless it is undone: by its ``undo()``, at the end of a ``with`` block around it, or by
+            `unbind_thread`.
+
         Raises
         ------
         PoolValueError
-            The node has no CPUs that this process may use.
+            The node does not exist or has no CPUs that this process may use; the message names those that have.
+        PlacementError
+            The system refused to bind the CPUs. Where it refuses the memory policy only, the CPUs are bound, and
+            ``note`` says so.
+
+        Examples
+        --------
+        >>> optimizer = NUMAOptimizer(MemoryPool())
+        >>> with optimizer.bind_thread_to_node(0) as binding:
+        ...     local = np.zeros(1_000_000)
+        """
+        number = operator.index(node)
+        if not 0 <= number < 1024:
+            raise PoolValueError(f"node is {number}; nodes are numbered 0 to 1023")
+        return ThreadBinding(_core.bind_thread(number))
+
+    def unbind_thread(self) -> None:
+        """Bring back the CPUs and the memory policy that the calling thread had before its first binding.
+
+        Nothing happens if it was not bound.
+
+        Raises
+        ------
         PlacementError
             The system refused.
-
-        Notes
-        -----
-        Only the calling thread is bound, to those of the node's CPUs that the process was allowed when the first
-        pool was made.
         """
-        self.pool._bind_thread_to_node(node)
+        _core.unbind_thread()
 
     def get_numa_statistics(self) -> dict[int, NodeStatistics]:
         """Return the pool's figures for each node of `get_numa_nodes`, also for those not used yet.

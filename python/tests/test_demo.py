@@ -71,6 +71,7 @@ def test_json_has_every_figure(demo_run):
         # One array of 64 crops is in use at once with others, and has been written in full.
         assert one["peak_live_bytes"] > 64 * 224 * 224 * 3 * 4
         assert one["held_over_live"] == pytest.approx(one["peak_held_bytes"] / one["peak_live_bytes"])
+        assert one["pages_evidence"] in ("verified", "by mapping", "unverified")
         assert sum(one["pages_on"].values()) + one["pages_absent"] + one["pages_unknown"] > 0
 
 

@@ -184,35 +184,6 @@ def test_aligned_allocator(pool: numapool.MemoryPool) -> None:
         numapool.AlignedAllocator(64, None)  # type: ignore[arg-type]
 
 
-def test_numa_optimizer(pool: numapool.MemoryPool) -> None:
-    optimizer = numapool.NUMAOptimizer(pool)
-    nodes = optimizer.get_numa_nodes()
-    assert nodes == sorted(nodes) and nodes
-    found: list[Any] = []
-
-    def work(node: int) -> None:
-        optimizer.bind_thread_to_node(node)
-        array = pool.get_buffer(500_000, numa_node=node)
-        array[:] = 1
-        found.append((node, numapool.where(array), os.sched_getaffinity(0)))
-
-    for node in nodes:
-        thread = threading.Thread(target=work, args=(node,))
-        thread.start()
-        thread.join()
-    for node, pages, cpus in found:
-        assert cpus
-        if pages.unknown == 0:
-            assert pages.pages_on == {node: pages.total}
-    figures = optimizer.get_numa_statistics()
-    assert set(figures) == set(nodes)
-    assert all(
-        figures[node]["allocations"] == 1 and figures[node]["local_access_ratio"] == 1.0 for node in nodes
-    )
-    with pytest.raises(numapool.PoolValueError, match="node 999"):
-        optimizer.bind_thread_to_node(999)
-
-
 def test_requests_for_another_node_are_not_local() -> None:
     code = """
 import os, numapool
@@ -250,19 +221,6 @@ def test_strict_binding_looks_every_page_up() -> None:
         pool.get_buffer(1_000_000, numa_node=node)
         again = pool.get_statistics()["nodes"][node]
         assert again["pages_looked_up"] == 2 * figures["pages_looked_up"], "reused ones are looked up too"
-
-
-def test_where_answers_for_anything_with_memory(pool: numapool.MemoryPool) -> None:
-    array = pool.get_buffer(1_000_000)
-    array[:] = 1
-    whole = numapool.where(array)
-    assert whole.total in (1953, 1954) and whole.absent == 0
-    assert pool.where(array[: 4096 // 8]).total in (1, 2)
-    assert numapool.where(bytearray(b"x" * 10_000)).total >= 2
-    assert numapool.where(np.empty(0)).total == 0
-    assert "page" in repr(whole)
-    with pytest.raises(numapool.PoolTypeError):
-        numapool.where(3)
 
 
 def test_interleave_over_one_node_is_that_node(pool: numapool.MemoryPool) -> None:

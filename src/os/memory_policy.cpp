@@ -30,6 +30,7 @@ int locate_by_policy(std::span<void*> pages, std::span<int> nodes) noexcept {
     for (std::size_t i = 0; i < pages.size(); ++i) {
         unsigned char resident = 0;
         if (calls.resident(pages[i], 1, &resident) != 0) {
+            if (errno != ENOMEM) return errno;
             nodes[i] = -EFAULT;
         } else if ((resident & 1) == 0) {
             nodes[i] = -ENOENT;

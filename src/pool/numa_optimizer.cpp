@@ -23,7 +23,7 @@ std::vector<int> NumaOptimizer::get_numa_nodes() const {
 
 void NumaOptimizer::bind_thread_to_node(int node) const { NodeBinding(node).keep(); }
 
-void NumaOptimizer::unbind_thread() const {
+void NumaOptimizer::unbind_thread() {
     detail::BindingStack* const stack = detail::BindingStack::of_this_thread();
     if (const int error = stack != nullptr ? stack->undo_kept() : 0; error != 0) {
         throw PlacementError(ErrorCode::kBindingRefused,

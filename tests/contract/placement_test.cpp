@@ -1,5 +1,6 @@
 // Owns: checks of where pages lie and of aligned allocators, on the machine at hand.
 // Must not know: how many nodes it has.
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -76,12 +77,61 @@ TEST(Where, RangesPastTheEndAreRefused) {
 TEST(Where, IsTold) {
     PageMap map;
     EXPECT_EQ(to_string(map), "{}");
+    EXPECT_EQ(map.evidence, Evidence::kNone);
     map.pages_on[1] = 4883;
-    EXPECT_EQ(to_string(map), "{1: 4883 pages}");
+    map.evidence = Evidence::kMappings;
+    EXPECT_EQ(to_string(map), "{1: 4883 pages} by mapping");
+    map.evidence = Evidence::kPages;
+    EXPECT_EQ(to_string(map), "{1: 4883 pages} verified");
     map.pages_on[0] = 1;
     map.absent = 2;
     map.unknown = 3;
-    EXPECT_EQ(to_string(map), "{0: 1 page, 1: 4883 pages, absent: 2 pages, unknown: 3 pages}");
+    map.evidence = Evidence::kNone;
+    EXPECT_EQ(to_string(map), "{0: 1 page, 1: 4883 pages, absent: 2 pages, unknown: 3 pages} unverified");
+}
+
+TEST_F(WhereTest, NoPageOfSeveralRangesCountsTwice) {
+    MemoryPool pool(steady_options());
+    const auto array = pool.get_array<char>({100 * page()}, {.alignment = page()});
+    fill(array.data(), array.size(), 1);
+    const auto at = [&](std::size_t first_page) { return array.data() + first_page * page(); };
+    const ByteRange ranges[] = {{at(50), 2 * page()}, {at(0), 1}, {at(10), 0},    {at(51), 1},
+                                {at(50) - 1, 2},      {at(0), 7}, {at(1) - 1, 1}, {at(99), page()}};
+    const PageMap map = where(ranges);
+    EXPECT_EQ(map.total(), 5U) << "0, 49, 50, 51 and 99";
+    EXPECT_EQ(map.absent, 0U);
+    EXPECT_EQ(map.evidence, Evidence::kPages);
+    EXPECT_EQ(where(std::span<const ByteRange>()).total(), 0U);
+    const ByteRange wrong[] = {{at(0), 1}, {at(0), std::numeric_limits<std::size_t>::max()}};
+    EXPECT_THROW(where(wrong), ArgumentError);
+}
+
+TEST_F(WhereTest, TakesArraysBuffersAndSpans) {
+    MemoryPool pool(steady_options());
+    const auto array = pool.get_array<double>({5, page()});
+    fill(array.data(), array.size() * sizeof(double), 1);
+    EXPECT_GE(where(array).total(), 5 * sizeof(double));
+    EXPECT_EQ(where(array.span()).total(), where(array).total());
+    EXPECT_EQ(where(std::span<const double>(array.span()).first(0)).total(), 0U);
+    EXPECT_EQ(where(Array<int>()).total(), 0U);
+    EXPECT_EQ(where(Buffer()).total(), 0U);
+    int local[3] = {1, 2, 3};
+    EXPECT_LE(where(std::span(local)).total(), 2U);
+}
+
+TEST_F(WhereTest, AnswersForFilesThatAreReadOnly) {
+    const int file = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(file, 0);
+    void* mapped = ::mmap(nullptr, 8 * page(), PROT_READ, MAP_PRIVATE, file, 0);
+    ::close(file);
+    ASSERT_NE(mapped, MAP_FAILED);
+    EXPECT_EQ(where(mapped, 8 * page()).total(), 8U);
+    static_cast<void>(*static_cast<const volatile char*>(mapped));
+    const PageMap map = where(mapped, page());
+    EXPECT_EQ(map.total(), 1U);
+    EXPECT_EQ(map.absent, 0U);
+    ::munmap(mapped, 8 * page());
+    EXPECT_EQ(where(mapped, 8 * page()).absent, 8U);
 }
 
 TEST(Placing, OnANodeOfTheMachine) {

@@ -100,4 +100,9 @@ def _placement(buffers: Buffers) -> dict[str, Any]:
     array.fill(0)  # a page that nobody has written lies nowhere yet
     pages = numapool.where(array)
     buffers.give_back(array)
-    return {"pages_on": dict(pages.pages_on), "absent": pages.absent, "unknown": pages.unknown}
+    return {
+        "pages_on": dict(pages.pages_on),
+        "absent": pages.absent,
+        "unknown": pages.unknown,
+        "evidence": pages.evidence,
+    }

@@ -154,4 +154,4 @@ def _nodes(side: SideSummary) -> str:
         parts.append(f"absent: {side.pages_absent}")
     if side.pages_unknown:
         parts.append(f"unknown: {side.pages_unknown}")
-    return ", ".join(parts)
+    return f"{', '.join(parts)} {side.pages_evidence}"

@@ -38,6 +38,7 @@ class SideSummary:
     pages_on: dict[int, int]
     pages_absent: int
     pages_unknown: int
+    pages_evidence: str
 
     @property
     def held_over_live(self) -> float:
@@ -126,6 +127,7 @@ def _summarise_side(side: str, run: Run, trace: MemoryTrace) -> SideSummary:
         pages_on=placement["pages_on"],
         pages_absent=placement["absent"],
         pages_unknown=placement["unknown"],
+        pages_evidence=placement["evidence"],
     )
 
 

@@ -134,6 +134,8 @@ TEST(MemoryPolicy, F37_WithoutMovePagesPresentPagesAreStillLocated) {
     EXPECT_EQ(nodes[1], -ENOENT);
     EXPECT_EQ(nodes[2], -EFAULT);
     EXPECT_EQ(resident_bytes(start, 2 * page), page);
+    FakeSystemCalls::refuse(Call::kResident, EPERM);
+    EXPECT_EQ(locate_pages(pages, nodes), EPERM) << "a refusal is not a page that is absent";
     release(start, 2 * page);
 }
 

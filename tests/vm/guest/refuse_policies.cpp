@@ -1,11 +1,6 @@
 // Owns: a seccomp filter that refuses the system calls of memory policies, as Docker's default profile does
-<<<<<<< HEAD
-// where CAP_SYS_NICE is missing: `refuse_policies PROGRAM [ARGUMENT...]` runs a program under it. Must not
-// know: the program.
-=======
 // where CAP_SYS_NICE is missing: `refuse_policies PROGRAM [ARGUMENT...]` runs a program under it.
 // Must not know: the program.
->>>>>>> vm
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
