@@ -25,6 +25,8 @@ struct BlockInfo {
     std::size_t bytes = 0;  ///< of the block, at least what was asked for
     Placement placement;    ///< the node, or the set of nodes, that it belongs to
     Tier tier = Tier::kSmall;
+    /// false: a large block of new memory whose pages are still to be looked up, when it is returned.
+    bool settled = true;
 };
 
 /// A NUMA-aware pool of memory blocks.
@@ -98,6 +100,10 @@ public:
     /// Where a request for `placement` would be served from at this moment: a node, or a set of nodes.
     /// Nothing for a node that the pool has no memory of. The current node is read anew; costs nanoseconds.
     std::optional<Placement> resolve(const Placement& placement) const noexcept;
+
+    /// Whether the process may still use every node that it could when the pool was made (its cpuset may
+    /// shrink). Tells what the pool noticed last: it looks when it takes new memory, and in get_statistics().
+    bool all_nodes_allowed() const noexcept;
 
     /// What is known of a live block of this pool; nothing for any other pointer. Never touches the block.
     std::optional<BlockInfo> find_block(const void* block) const noexcept;

@@ -194,6 +194,21 @@ bool read_alignment(PyObject* object, std::size_t& alignment) {
     return true;
 }
 
+/// The integers of a sequence that is an attribute; those that no int holds become -1, which no caller takes.
+bool read_integers(PyObject* object, const char* attribute, std::vector<int>& integers) {
+    PyObject* sequence = PyObject_GetAttrString(object, attribute);
+    PyObject* items = sequence != nullptr ? PySequence_Tuple(sequence) : nullptr;
+    Py_XDECREF(sequence);
+    if (items == nullptr) return false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items) && PyErr_Occurred() == nullptr; ++i) {
+        int overflow = 0;
+        const long value = PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(items, i), &overflow);
+        integers.push_back(overflow != 0 || value < 0 || value > 1 << 20 ? -1 : static_cast<int>(value));
+    }
+    Py_DECREF(items);
+    return PyErr_Occurred() == nullptr;
+}
+
 bool multiply_out(ArraySpec& spec) {
     std::size_t bytes = static_cast<std::size_t>(PyDataType_ELSIZE(spec.descr));
     bool overflow = false;
@@ -246,26 +261,18 @@ bool read_placement(PyObject* numa_node, numapool::Placement& placement) {
         placement = numapool::Placement::on_node(static_cast<int>(node));
         return true;
     }
-    PyObject* attribute = PyObject_GetAttrString(numa_node, "nodes");
-    PyObject* items = attribute != nullptr ? PySequence_Tuple(attribute) : nullptr;
-    Py_XDECREF(attribute);
-    if (items == nullptr) {
+    std::vector<int> nodes;
+    std::vector<int> weights;
+    if (!read_integers(numa_node, "nodes", nodes) || !read_integers(numa_node, "weights", weights)) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError) && !PyErr_ExceptionMatches(PyExc_TypeError))
+            return false;
         PyErr_Clear();
         PyErr_Format(errors.type, "numa_node is %R; a node number, None or an Interleave is needed",
                      numa_node);
         return false;
     }
-    std::vector<int> nodes;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
-        int overflow = 0;
-        const long node = PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(items, i), &overflow);
-        if (node == -1 && PyErr_Occurred() != nullptr) break;
-        nodes.push_back(overflow != 0 || node < 0 || node > 1023 ? -1 : static_cast<int>(node));
-    }
-    Py_DECREF(items);
-    if (PyErr_Occurred() != nullptr) return false;
     try {
-        placement = numapool::Placement::interleave(nodes);
+        placement = numapool::Placement::interleave(nodes, weights);
         return true;
     } catch (...) {
         set_error_from_exception();

@@ -67,11 +67,13 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) no
     owner->block = block;
     owner->bytes = bytes;
     owner->block_bytes = 0;
+    owner->settled = true;
     owner->tier = 0;
     owner->figures = 0;
     if (block != nullptr) {
         if (const auto info = pool.pool().find_block(block)) {
             owner->block_bytes = info->bytes;
+            owner->settled = info->settled;
             owner->tier = static_cast<std::uint8_t>(info->tier);
             owner->figures = static_cast<std::uint32_t>(pool.figures_index(info->placement));
         }

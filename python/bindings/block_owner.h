@@ -24,6 +24,7 @@ struct BlockOwner {
     PyObject_HEAD std::atomic<OwnerState>
         state;              ///< one exchange decides between two returns, with or without an interpreter lock
     std::uint8_t tier;      ///< numapool::Tier
+    bool settled;           ///< as in numapool::BlockInfo
     std::uint32_t figures;  ///< where in PoolState::figures() the block counts
     void* block;            ///< nullptr for an array of zero bytes
     std::size_t bytes;      ///< as asked for

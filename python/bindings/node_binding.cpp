@@ -27,6 +27,8 @@ void add_node_binding(nb::module_& module) {
             return binding;
         },
         nb::arg("node"), "Bind the calling thread to a node until it is undone.");
+    module.def("current_node", &numapool::current_node,
+               "Return the node of the CPU that the calling thread runs on at this moment.");
     module.def("unbind_thread", &numapool::NumaOptimizer::unbind_thread,
                "Undo all bindings of the calling thread.");
 }

@@ -125,4 +125,20 @@ inline constexpr char kResidentDoc[] = R"(resident_bytes($self)
 
 Return how many bytes of the pool are in physical memory now, asked of the kernel page by page.)";
 
+inline constexpr char kVerifyDoc[] = R"(verify_placement($self)
+--
+
+Look up on which node every page of the pool lies, and compare with where it should.
+
+Returns
+-------
+list of PlacementCheck
+    A dict for each node's part of the pool, live and idle memory together: ``node``, ``interleaved_over`` (a tuple, empty
+    for one node's memory), ``pages_on`` (dict of node to pages), and the pages that lie at ``home``, ``elsewhere``, or
+    are ``unknown`` because the kernel would not tell. A huge page counts as the many that it is.
+
+Notes
+-----
+Costs about 0.1 microseconds a page; other Python threads run meanwhile.)";
+
 }  // namespace numapool_python

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include <nanobind/nanobind.h>
+
 #include "numapool/numa_optimizer.h"
 
 #include "array_request.h"
@@ -144,7 +146,9 @@ PyObject* make_array(BlockOwner* owner, const ArrayRequest& request) {
 
 void* allocate(PoolState& state, const ArrayRequest& request, bool last_try) {
     const std::size_t bytes = request.spec.bytes;
-    const bool long_work = bytes >= kUnlockFromBytes && (request.request.zeroed || request.request.bind);
+    const bool strict =
+        request.request.bind.value_or(state.pool().options().bind) == numapool::BindMode::kStrict;
+    const bool long_work = bytes >= kUnlockFromBytes && (request.request.zeroed || strict);
     PyThreadState* unlocked = long_work ? PyEval_SaveThread() : nullptr;
     void* block = nullptr;
     std::exception_ptr failure;
@@ -307,6 +311,22 @@ PyObject* pool_resident_bytes(PyObject* self, PyObject*) {
     Py_END_ALLOW_THREADS return PyLong_FromSize_t(bytes);
 }
 
+PyObject* pool_verify_placement(PyObject* self, PyObject*) {
+    PoolState* state = state_of(self);
+    if (state == nullptr) return nullptr;
+    try {
+        std::vector<numapool::PlacementCheck> checks;
+        {
+            const nanobind::gil_scoped_release unlocked;
+            checks = state->pool().verify_placement();
+        }
+        return placement_checks_list(checks);
+    } catch (...) {
+        set_error_from_exception();
+        return nullptr;
+    }
+}
+
 PyObject* pool_numa_nodes(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
@@ -346,6 +366,7 @@ PyMethodDef pool_methods[] = {
     {"trim", method(pool_trim), METH_FASTCALL | METH_KEYWORDS, kTrimDoc},
     {"close", pool_close, METH_NOARGS, kCloseDoc},
     {"resident_bytes", pool_resident_bytes, METH_NOARGS, kResidentDoc},
+    {"verify_placement", pool_verify_placement, METH_NOARGS, kVerifyDoc},
     {"_numa_nodes", pool_numa_nodes, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -11,5 +11,7 @@ PyObject* make_pool_type() noexcept;
 
 /// The pool's figures as the dict that users get. A new reference, or nullptr with a Python error set.
 PyObject* statistics_dict(PoolState& state);
+/// The same for MemoryPool::verify_placement: a list of dicts.
+PyObject* placement_checks_list(const std::vector<numapool::PlacementCheck>& checks);
 
 }  // namespace numapool_python

@@ -79,7 +79,7 @@ bool PoolState::fits(PyArrayObject* array, const ArraySpec& spec) noexcept {
 
 PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Placement& placement, bool remote,
                            bool zeroed) {
-    if (!reuses_arrays_ || pool_.closed()) return nullptr;
+    if (!reuses_arrays_ || pool_.closed() || !pool_.all_nodes_allowed()) return nullptr;
     const std::size_t looks = std::min(kReuseLooks, pending_.size());
     for (std::size_t i = pending_.size(); i-- > pending_.size() - looks;) {
         PyObject* held = pending_[i];
@@ -87,7 +87,8 @@ PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Placement& pla
         auto* array = reinterpret_cast<PyArrayObject*>(held);
         if (!fits(array, spec)) continue;
         BlockOwner* owner = owner_of(held);
-        if (!(figures_[owner->figures].placement == placement)) continue;
+        // One that has to be looked up goes back first, and is an ordinary one from then on.
+        if (!(figures_[owner->figures].placement == placement) || !owner->settled) continue;
         pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
         if (zeroed || zero_on_return_) std::memset(owner->block, 0, owner->bytes);
         owner->state.store(OwnerState::kLive, std::memory_order_relaxed);

@@ -32,7 +32,7 @@ NodeStatistics* find_node(Statistics& statistics, const numapool::Placement& pla
     const std::vector<int> nodes = placement.nodes();
     for (NodeStatistics& node : statistics.nodes) {
         const bool interleaved = placement.kind() == numapool::Placement::Kind::kInterleave;
-        if (interleaved ? node.interleaved_over == nodes
+        if (interleaved ? node.interleaved_over == nodes && node.interleave_weights == placement.weights()
                         : node.interleaved_over.empty() && (nodes.empty() || node.node == nodes[0])) {
             return &node;
         }
@@ -43,6 +43,9 @@ NodeStatistics* find_node(Statistics& statistics, const numapool::Placement& pla
 void add_reused(Statistics& statistics, PoolState& state) {
     for (const ReuseFigures& reused : state.figures()) {
         NodeStatistics* node = find_node(statistics, reused.placement);
+        // Of a node whose placement cannot be requested every buffer is a fallback.
+        const bool refused =
+            node != nullptr && node->allocations != 0 && node->fallback_allocations == node->allocations;
         for (std::size_t tier = 0; tier < kTiers; ++tier) {
             const std::uint64_t count = reused.allocations[tier];
             statistics.total_allocations += count;
@@ -54,8 +57,10 @@ void add_reused(Statistics& statistics, PoolState& state) {
             node->tiers[tier].allocations += count;
             node->allocations += count;
             if (statistics.monitoring) node->local_allocations += count;
-            // Of a node whose placement could not be requested every buffer is a fallback.
-            if (node->fallback_allocations != 0) statistics.fallback_allocations += count;
+            if (refused) {
+                node->fallback_allocations += count;
+                statistics.fallback_allocations += count;
+            }
         }
         if (node != nullptr && statistics.monitoring) node->local_allocations -= reused.remote;
     }
@@ -108,6 +113,22 @@ nb::dict tiers_dict(const std::array<TierStatistics, kTiers>& tiers) {
     return result;
 }
 
+nb::tuple tuple_of(const std::vector<int>& numbers) {
+    nb::list items;
+    for (const int number : numbers) items.append(number);
+    return nb::tuple(items);
+}
+
+/// The nodes; with weights, pairs of node and weight.
+nb::tuple interleave_key(const NodeStatistics& node) {
+    if (node.interleave_weights.empty()) return tuple_of(node.interleaved_over);
+    nb::list pairs;
+    for (std::size_t i = 0; i < node.interleaved_over.size(); ++i) {
+        pairs.append(nb::make_tuple(node.interleaved_over[i], node.interleave_weights[i]));
+    }
+    return nb::tuple(pairs);
+}
+
 nb::dict node_dict(const NodeStatistics& node) {
     nb::dict entry;
     entry["allocations"] = node.allocations;
@@ -121,6 +142,7 @@ nb::dict node_dict(const NodeStatistics& node) {
     entry["pages_looked_up"] = node.pages_looked_up;
     entry["pages_verified"] = node.pages_verified;
     entry["verified_ratio"] = node.verified_ratio;
+    entry["fallback_allocations"] = node.fallback_allocations;
     entry["tiers"] = tiers_dict(node.tiers);
     return entry;
 }
@@ -177,13 +199,28 @@ PyObject* statistics_dict(PoolState& state) {
         if (node.interleaved_over.empty()) {
             nodes[nb::int_(node.node)] = node_dict(node);
         } else {
-            nb::list over;
-            for (const int id : node.interleaved_over) over.append(id);
-            interleaved[nb::tuple(over)] = node_dict(node);
+            interleaved[interleave_key(node)] = node_dict(node);
         }
     }
     result["nodes"] = nodes;
     result["interleaved"] = interleaved;
+    return result.release().ptr();
+}
+
+PyObject* placement_checks_list(const std::vector<numapool::PlacementCheck>& checks) {
+    nb::list result;
+    for (const numapool::PlacementCheck& check : checks) {
+        nb::dict pages_on;
+        for (const auto& [node, pages] : check.pages_on) pages_on[nb::int_(node)] = pages;
+        nb::dict entry;
+        entry["node"] = check.node;
+        entry["interleaved_over"] = tuple_of(check.interleaved_over);
+        entry["pages_on"] = pages_on;
+        entry["home"] = check.home;
+        entry["elsewhere"] = check.elsewhere;
+        entry["unknown"] = check.unknown;
+        result.append(entry);
+    }
     return result.release().ptr();
 }
 

@@ -1,6 +1,6 @@
 """A NUMA-aware memory pool for the arrays of machine-learning and numerical programs."""
 
-from ._core import PageMap, __version__
+from ._core import PageMap, __version__, current_node
 from .aligned import AlignedAllocator
 from .default_pool import default_pool, empty, empty_like, zeros
 from .errors import (
@@ -14,7 +14,7 @@ from .errors import (
 from .numa import NUMAOptimizer, ThreadBinding
 from .placement import Interleave, where
 from .pool import MemoryPool
-from .statistics import Eviction, NodeStatistics, Statistics, TierStatistics
+from .statistics import Eviction, NodeStatistics, PlacementCheck, Statistics, TierStatistics
 
 __all__ = [
     "AlignedAllocator",
@@ -24,6 +24,7 @@ __all__ = [
     "NUMAOptimizer",
     "NodeStatistics",
     "PageMap",
+    "PlacementCheck",
     "PlacementError",
     "PoolClosedError",
     "PoolError",
@@ -34,6 +35,7 @@ __all__ = [
     "ThreadBinding",
     "TierStatistics",
     "__version__",
+    "current_node",
     "default_pool",
     "empty",
     "empty_like",

@@ -34,11 +34,30 @@ class NodeStatistics(TypedDict):
     #: Arrays *requested* from a CPU of this node, and their share. Where pages lie is `verified_ratio`.
     local_allocations: int
     local_access_ratio: float
-    #: Pages that strict requests looked up, those found on this node, and their share (0.0 when none was).
+    #: Pages that were looked up, those found on this node, and their share (0.0 when none was). With several nodes,
+    #: pages are looked up when small and medium arrays take new memory, when a large array of new memory goes back to
+    #: the pool, for strict requests, and by `MemoryPool.verify_placement`.
     pages_looked_up: int
     pages_verified: int
     verified_ratio: float
+    #: Arrays for which placement here could not be requested (the system refuses, or the process's cpuset no longer
+    #: allows the node), or of which pages were found elsewhere.
+    fallback_allocations: int
     tiers: dict[str, TierStatistics]
+
+
+class PlacementCheck(TypedDict):
+    """What `MemoryPool.verify_placement` found of one node's part of a pool, live and idle memory together."""
+
+    node: int
+    #: The nodes that this part is interleaved over; empty for one node's memory.
+    interleaved_over: tuple[int, ...]
+    #: Pages by the node that the kernel says they lie on.
+    pages_on: dict[int, int]
+    #: Pages that lie where they should, on another node, or that the kernel would not tell about.
+    home: int
+    elsewhere: int
+    unknown: int
 
 
 class Eviction(TypedDict):
@@ -90,7 +109,7 @@ class Statistics(TypedDict):
     metadata_bytes: int
     #: Arrays that were dropped without a return.
     auto_returns: int
-    #: Arrays for which the asked placement could not be requested of the system.
+    #: See `NodeStatistics`.
     fallback_allocations: int
     #: Pages of bytes_reused. An upper estimate: a page counts even if nobody had touched it.
     page_faults_avoided: int
@@ -100,5 +119,5 @@ class Statistics(TypedDict):
     tiers: dict[str, TierStatistics]
     #: By node number.
     nodes: dict[int, NodeStatistics]
-    #: By the nodes that memory is interleaved over.
-    interleaved: dict[tuple[int, ...], NodeStatistics]
+    #: By the nodes that memory is interleaved over; with weights, by pairs of node and weight.
+    interleaved: dict[tuple[int, ...] | tuple[tuple[int, int], ...], NodeStatistics]

@@ -116,6 +116,7 @@ void MemoryPool::return_buffer(Buffer&& buffer) {
 std::optional<Placement> MemoryPool::resolve(const Placement& placement) const noexcept {
     return core_->resolve(placement);
 }
+bool MemoryPool::all_nodes_allowed() const noexcept { return core_->all_nodes_allowed(); }
 std::optional<BlockInfo> MemoryPool::find_block(const void* block) const noexcept {
     return core_->find_block(block);
 }

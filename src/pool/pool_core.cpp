@@ -58,8 +58,10 @@ bool PoolCore::set_up(const Topology& topology) {
 
 void PoolCore::set_short_ways() noexcept {
     const bool strict = options_.bind == BindMode::kStrict && options_.numa_aware;
-    bool right = !closed() && !strict && !settings_.disabled && !options_.zero_on_return;
-    for (const ArenaSlot& slot : arenas_) right &= !slot.forbidden.load(std::memory_order_relaxed);
+    bool allowed = true;
+    for (const ArenaSlot& slot : arenas_) allowed &= !slot.forbidden.load(std::memory_order_relaxed);
+    all_nodes_allowed_.store(allowed, std::memory_order_relaxed);
+    const bool right = allowed && !closed() && !strict && !settings_.disabled && !options_.zero_on_return;
     const std::uint64_t key = right ? cache::cache_key(id_, 0) : cache::kNoCacheKey;
     fast_key_.store(key, std::memory_order_relaxed);
     only_key_.store(single_arena_ ? key : cache::kNoCacheKey, std::memory_order_relaxed);

@@ -63,6 +63,7 @@ public:
     void close() noexcept;
     bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
+    bool all_nodes_allowed() const noexcept { return all_nodes_allowed_.load(std::memory_order_relaxed); }
     std::optional<Placement> resolve(const Placement& placement) noexcept;
     std::optional<BlockInfo> find_block(const void* block) noexcept;
     Statistics statistics();
@@ -198,6 +199,7 @@ private:
     /// The same if every request for the current node goes to arena 0.
     std::atomic<std::uint64_t> only_key_{cache::kNoCacheKey};
     std::atomic<bool> closed_{false};
+    std::atomic<bool> all_nodes_allowed_{true};
     std::atomic<std::uint64_t> cpuset_read_at_ms_{0};
     bool released_ = false;  ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;

@@ -129,12 +129,13 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
     if (range == nullptr) {
         const auto plain = PlainHeap::find(block);
         if (!plain || plain->pool != this) return std::nullopt;
-        return BlockInfo{plain->bytes, {}, base::tier_of(plain->bytes)};
+        return BlockInfo{plain->bytes, {}, base::tier_of(plain->bytes), true};
     }
     if (range->pool != this) return std::nullopt;
     const std::size_t slice = range->index_of(address);
     const SliceEntry entry = range->entry(slice);
     std::size_t bytes = 0;
+    bool settled = true;
     if (entry.is_slab()) {
         const std::atomic<std::uint8_t>* state = arena::state_at(*entry.slab(), address);
         if (state == nullptr || !arena::is_live(*state)) return std::nullopt;
@@ -142,8 +143,9 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
     } else {
         if (!entry.is_held_block() || address != range->address_of(slice)) return std::nullopt;
         bytes = entry.slices() * base::kSliceBytes;
+        settled = entry.is_live_block();
     }
-    return BlockInfo{bytes, arenas_[range->arena_index].placement, base::tier_of(bytes)};
+    return BlockInfo{bytes, arenas_[range->arena_index].placement, base::tier_of(bytes), settled};
 }
 
 }  // namespace numapool::detail
