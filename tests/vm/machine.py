@@ -128,4 +128,7 @@ def find_machines(names: list[str], in_test: bool) -> list[Machine]:
         if name not in paths:
             raise MachineError(f"there is no machine '{name}'; the machines are: {', '.join(paths)}")
     machines = [read_machine(paths[name]) for name in names or paths]
-    return [machine for machine in machines if machine.in_test or not in_test]
+    chosen = [machine for machine in machines if machine.in_test or not in_test]
+    if not chosen:
+        raise MachineError(f"of {', '.join(names or paths)} none says 'in_test = true'; leave out --in-test")
+    return chosen
