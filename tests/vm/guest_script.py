@@ -48,7 +48,7 @@ def _promises(machine: Machine) -> list[str]:
 
 
 def _run_line(run: Run) -> str:
-    command = [run.program, *run.arguments]
+    command = [f"/bin/{run.program}", *run.arguments]  # death tests start their program by this path
     if run.refuse_policies:
         command = ["refuse_policies", *command]
     if run.environment:

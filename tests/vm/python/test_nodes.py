@@ -30,7 +30,7 @@ needs_two = pytest.mark.skipif(len(BOTH) < 2, reason="fewer than two nodes have 
 def on_node(node: int, work: Callable[[], Any]) -> Any:
     """Run on a thread bound to the node, and return what it returns."""
     optimizer = numapool.NUMAOptimizer(numapool.MemoryPool())
-    results: "queue.Queue[Any]" = queue.Queue()
+    results: queue.Queue[Any] = queue.Queue()
 
     def run() -> None:
         with optimizer.bind_thread_to_node(node):
