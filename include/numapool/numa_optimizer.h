@@ -28,8 +28,8 @@ public:
     /// was kept; nothing happens if there was none. Throws PlacementError (kBindingRefused) if the system
     /// refuses.
     static void unbind_thread();
-    /// The pool's figures for each node of get_numa_nodes(), also for those not used yet; interleaved memory
-    /// is left out.
+    /// The pool's figures for each node of get_numa_nodes(), also for those not used yet, and for nodes
+    /// without CPUs that the pool can take memory from; interleaved memory is left out.
     std::map<int, NodeStatistics> get_numa_statistics() const;
 
 private:

@@ -140,7 +140,7 @@ class NUMAOptimizer:
         _core.unbind_thread()
 
     def get_numa_statistics(self) -> dict[int, NodeStatistics]:
-        """Return the pool's figures for each node of `get_numa_nodes`, also for those not used yet.
+        """Return the pool's figures for each node of `get_numa_nodes`, used yet or not, and for nodes without CPUs.
 
         Returns
         -------
@@ -148,5 +148,4 @@ class NUMAOptimizer:
             Among them ``allocations``, ``memory_usage_mb`` (MiB) and ``local_access_ratio``, the share of the node's
             arrays that were requested from a CPU of the same node.
         """
-        figures = self.pool.get_statistics()["nodes"]
-        return {node: figures[node] for node in self.get_numa_nodes()}
+        return self.pool.get_statistics()["nodes"]

@@ -85,14 +85,21 @@ int prefer_node_for_thread(int node) noexcept;
 /// The nodes that the cpuset of this process allows memory to be taken from, as of now.
 int get_allowed_nodes(NodeMask& nodes) noexcept;
 
-/// The NUMA node of the CPU that the caller runs on, read anew.
-inline int current_node() noexcept {
+/// The NUMA node of the CPU that the caller runs on, read anew from where the kernel publishes it; -1 where
+/// it does not.
+inline int published_node() noexcept {
     // Relaxed: written before the threads that read it start.
     const std::ptrdiff_t offset = rseq_node_offset.load(std::memory_order_relaxed);
     if (offset == 0) [[unlikely]]
-        return system_calls().node_of_cpu();
-    return static_cast<int>(*reinterpret_cast<const volatile std::uint32_t*>(
-        static_cast<char*>(__builtin_thread_pointer()) + offset));
+        return -1;
+    const char* thread = static_cast<const char*>(__builtin_thread_pointer());
+    return static_cast<int>(*reinterpret_cast<const volatile std::uint32_t*>(thread + offset));
+}
+
+/// The same by whatever it takes.
+inline int current_node() noexcept {
+    const int node = published_node();
+    return node >= 0 ? node : system_calls().node_of_cpu();
 }
 
 }  // namespace numapool::os

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "os/virtual_memory.h"
+#include "pool/fast_path.h"
 #include "pool/interleave_sets.h"
 #include "pool/plain_heap.h"
 #include "pool/pool_core.h"
@@ -26,11 +27,6 @@ std::uint32_t class_for(std::size_t bytes, std::size_t alignment) noexcept {
 }
 
 }  // namespace
-
-std::uint32_t PoolCore::arena_of_current_node() const noexcept {
-    const auto node = static_cast<std::size_t>(os::current_node());
-    return node < arena_of_cpu_.size() ? static_cast<std::uint32_t>(arena_of_cpu_[node]) : 0;
-}
 
 bool PoolCore::select_arena(const Placement& placement, std::uint32_t& index,
                             base::Failure& failure) noexcept {

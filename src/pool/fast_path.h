@@ -52,10 +52,21 @@ namespace numapool::detail {
     return true;
 }
 
+inline std::uint32_t PoolCore::arena_of_current_node() const noexcept {
+    const auto node = static_cast<std::size_t>(os::current_node());
+    return node < arena_of_cpu_.size() ? static_cast<std::uint32_t>(arena_of_cpu_[node]) : 0;
+}
+
 inline void* PoolCore::allocate_hot(std::size_t bytes) noexcept {
     const cache::HotCache& hot = cache::hot_cache;
     // Relaxed: a pool that closes at this moment may serve one more request.
-    if (hot.key != only_key_.load(std::memory_order_relaxed)) return nullptr;
+    if (hot.key != only_key_.load(std::memory_order_relaxed)) {
+        // No call from here, not even an unlikely one: it would cost every request a stack frame.
+        const auto node = static_cast<std::size_t>(os::published_node());
+        if (single_arena_ || node >= arena_of_cpu_.size()) return nullptr;
+        const auto index = static_cast<std::uint64_t>(arena_of_cpu_[node]);
+        if (hot.key != fast_key_.load(std::memory_order_relaxed) + index) return nullptr;
+    }
     return take_ready(*hot.cache, bytes);
 }
 

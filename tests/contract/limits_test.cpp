@@ -185,7 +185,7 @@ TEST(MaxBuffers, BoundsAllThreadsTogether) {
     PoolOptions options = steady_options();
     options.max_buffers = 8;
     MemoryPool pool(options);
-    const std::size_t bound = 8 * NumaOptimizer(pool).get_numa_nodes().size();
+    const std::size_t bound = 8 * pool.get_statistics().nodes.size();
     std::vector<std::thread> threads;
     for (int t = 0; t < 6; ++t) {
         threads.emplace_back([&] {
