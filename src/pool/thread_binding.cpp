@@ -104,7 +104,8 @@ void bind_memory(const NumaNode& node, const Launch& launch, ThreadState& before
     }
     notes.add(refusal_told, LogLevel::kWarning,
               std::string("the memory policy could not be set (") + std::strerror(error) +
-                  "): memory comes from the node of the CPU that first touches it; allow set_mempolicy");
+                  "): memory comes from the node of the CPU that first touches it" +
+                  (error == EINVAL ? "" : "; allow set_mempolicy"));  // EINVAL: no such memory here
 }
 
 }  // namespace

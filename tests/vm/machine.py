@@ -69,7 +69,7 @@ class Machine:
     afterwards: list[str] = field(default_factory=list)  # must succeed after the runs
     numa_balancing: bool = False
     in_test: bool = False
-    timeout_seconds: int = 300
+    timeout_seconds: int = 600  # many times what it takes: the host may be busy
 
     @property
     def wants_python(self) -> bool:

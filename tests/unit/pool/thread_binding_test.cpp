@@ -198,6 +198,15 @@ TEST_F(ThreadBinding, F36_WithoutAMemoryPolicyTheCpusAreBoundAllTheSame) {
     EXPECT_TRUE(contains(messages.all()[0], "allow set_mempolicy"));
 }
 
+TEST_F(ThreadBinding, F36_AdviceFitsTheRefusal) {
+    on_new_thread([&] {
+        FakeSystemCalls::refuse(Call::kSetPolicy, EINVAL);
+        const std::string note = bind_calling_thread(0, launch_).note;
+        EXPECT_TRUE(contains(note, "Invalid argument")) << note;
+        EXPECT_FALSE(contains(note, "allow set_mempolicy")) << "nobody forbade it: " << note;
+    });
+}
+
 TEST_F(ThreadBinding, WhatTheSystemWillNotBringBackStays) {
     on_new_thread([&] {
         BindingStack& stack = *BindingStack::of_this_thread();

@@ -4,7 +4,7 @@
 # Must not know: any machine.
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/tmp LD_LIBRARY_PATH=/lib PYTHONHOME=/python PYTHONPATH=/python/site GTEST_COLOR=no
+export PATH=/bin HOME=/tmp LD_LIBRARY_PATH=/lib PYTHONHOME=/python PYTHONPATH=/python/site GTEST_COLOR=no NO_COLOR=1
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
