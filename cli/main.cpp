@@ -11,6 +11,7 @@
 #include "numapool/version.h"
 
 #include "options_command.h"
+#include "prove_command.h"
 #include "python_command.h"
 #include "topology_command.h"
 
@@ -36,6 +37,8 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     add_topology_command(app);
     add_options_command(app);
+    int status = 0;
+    add_prove_command(app, status);
     // After the commands, which would inherit it.
     app.footer("demo, and any other command, is one of the Python package: python3 runs it.");
 
@@ -54,7 +57,7 @@ int run(int argc, char** argv) {
     } catch (const std::exception& error) {
         return report(error.what(), kFailed);
     }
-    return 0;
+    return status;
 }
 
 }  // namespace
