@@ -204,7 +204,7 @@ MallocMeasurement measure_in_process(const MallocLibrary& library, const ReusePl
     while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
     }
     if (!text) {
-        result.failure = fmt::format("no answer within {:.0f} seconds", plan.seconds + kSecondsOfGrace);
+        result.failure = fmt::format("no answer within {:.1f} seconds", plan.seconds + kSecondsOfGrace);
         return result;
     }
     read_report(*text, result);

@@ -113,6 +113,11 @@ void judge_speed(const ProveReport& report, Verdict& verdict) {
         return *least == *most ? fmt::format("{:.2f}", *least)
                                : fmt::format("{:.2f} to {:.2f}", *least, *most);
     };
+    if (bandwidth_apart + latency_apart == 0) {
+        verdict.sentences.emplace_back(
+            "Between local and remote memory no difference in speed beyond the spread was measured.");
+        return;
+    }
     verdict.sentences.push_back(fmt::format(
         "Another node's memory had {} times the bandwidth and {} times the latency of the node's own, by "
         "medians; of {} pairs the quartiles are apart in {} for bandwidth and in {} for latency.",

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,8 +20,9 @@ namespace {
 constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::size_t kHeldAtMost = 24 * kMiB;
-constexpr std::size_t kPasses = 5;
+constexpr std::size_t kPasses = 3;
 constexpr double kShareOfFree = 0.125;
+constexpr const char* kNoTime = "no time was left";
 
 // Around what allocators treat differently: cached by threads, kept, mapped for one block alone.
 std::vector<ReuseSize> sizes_for(std::uint64_t room) {
@@ -51,7 +54,7 @@ AllocatorReuse measure_pool(const ReusePlan& plan) {
         result.cases = measure_reuse({[&](std::size_t bytes) { return pool.allocate(bytes); },
                                       [&](void* block) { pool.deallocate(block); }},
                                      plan);
-        if (result.cases.empty()) result.failure = "no time was left";
+        if (result.cases.empty()) result.failure = kNoTime;
     } catch (const std::exception& error) {
         result.failure = error.what();
     }
@@ -89,13 +92,23 @@ ReuseResult prove_reuse(const ProveMachine& machine, const Deadline& deadline, b
         return result;
     }
     const std::vector<MallocLibrary> libraries = find_malloc_libraries();
-    std::size_t waiting = libraries.size() + 1;
-    const auto share = [&] { return deadline.seconds_left() / static_cast<double>(waiting--); };
-    plan.seconds = share();
-    result.allocators.push_back(measure_pool(plan));
+    std::size_t waiting = std::size(kHandovers) * (libraries.size() + 1);
+    const auto measure_all = [&](const auto& measure) {
+        AllocatorReuse all;
+        for (const Handover handover : kHandovers) {
+            plan.handover = handover;
+            plan.seconds = deadline.seconds_left() / static_cast<double>(waiting--);
+            AllocatorReuse one = measure(plan);
+            all.name = one.name;
+            if (all.file.empty()) all.file = one.file;
+            if (all.failure.empty()) all.failure = one.failure;
+            all.cases.insert(all.cases.end(), one.cases.begin(), one.cases.end());
+        }
+        result.allocators.push_back(std::move(all));
+    };
+    measure_all(measure_pool);
     for (const MallocLibrary& library : libraries) {
-        plan.seconds = share();
-        result.allocators.push_back(measure_malloc(library, plan, machine));
+        measure_all([&](const ReusePlan& its_plan) { return measure_malloc(library, its_plan, machine); });
     }
     return result;
 }

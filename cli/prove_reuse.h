@@ -16,7 +16,7 @@ struct AllocatorReuse {
     std::string name;  ///< "numapool", "glibc 2.36", "jemalloc"
     std::string file;  ///< that its malloc came from; empty for the pool
     std::vector<ReuseCase> cases;
-    std::string failure;  ///< why there are no cases; empty if there are
+    std::string failure;  ///< why there are no cases, or none of one handover; empty if there are
 };
 
 struct ReuseResult {
@@ -27,7 +27,8 @@ struct ReuseResult {
 };
 
 /// Every ordered pair of nodes, or the one node with itself. Allocators run one after the other, each with
-/// its share of the time, those that replace malloc in processes of their own.
+/// its share of the time; for each handover there is a fresh pool, or a fresh process whose malloc the
+/// allocator replaces.
 ReuseResult prove_reuse(const ProveMachine& machine, const Deadline& deadline, bool quick);
 
 /// The counts of all cases of one size and handover added up.

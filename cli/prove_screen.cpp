@@ -46,11 +46,11 @@ std::string quartiles(const std::optional<Spread>& spread, int digits) {
 const char* handover_text(Handover handover) {
     switch (handover) {
         case Handover::kFreedByFirst:
-            return "freed by the first thread";
+            return "freed by first";
         case Handover::kFreedBySecond:
-            return "freed by the second thread";
+            return "freed by second";
         case Handover::kFirstEnded:
-            return "first thread freed, and ended";
+            return "first ended";
     }
     return "";
 }
@@ -134,9 +134,10 @@ std::string speed_screen(const ProveReport& report) {
         screen += wrapped_text(
             fmt::format("Pooled buffers: {}. Bandwidth: all CPUs of the node ({} at most) read a part each. "
                         "Latency: one CPU follows pointers in random order through {} at most. {} of {:.0f} "
-                        "ms each; medians and quartiles.",
+                        "ms each; medians and quartiles{}.",
                         buffers, threads, bytes_text(speed.buffers.front().chain_bytes),
-                        count_text(speed.rounds, "round"), speed.slice_seconds * 1000.0),
+                        count_text(speed.rounds, "round"), speed.slice_seconds * 1000.0,
+                        report.machine.memory_nodes.size() > 1 ? " (~: within the spread of local)" : ""),
             2, kColumns);
         TextTable table({"CPUs of", "Memory of", "GiB/s", "", "Of local", "ns a load", "", "Of local"},
                         {Align::kRight, Align::kRight, Align::kRight, Align::kLeft, Align::kRight,
@@ -147,7 +148,7 @@ std::string speed_screen(const ProveReport& report) {
             const auto ratio = remote_ratio(speed, pair);
             const bool local = pair.cpu_node == pair.memory_node;
             const auto ratio_text = [&](double value, bool apart) {
-                return fmt::format("{:.2f}{}", value, apart ? "" : " (within the spread)");
+                return fmt::format("{:.2f}{}", value, apart ? "  " : " ~");
             };
             table.add_row({std::to_string(pair.cpu_node), std::to_string(pair.memory_node),
                            medians(bandwidth, 2), quartiles(bandwidth, 2),
@@ -168,18 +169,24 @@ std::string reuse_screen(const ProveReport& report) {
     const ReuseResult& reuse = report.reuse;
     std::string screen = heading("3. Buffers that come back to another thread");
     if (reuse.skipped.empty()) {
+        std::string counts;
+        for (const ReuseSize& size : reuse.sizes) {
+            counts +=
+                fmt::format("{}{} of {}", counts.empty() ? "" : ", ", size.buffers, bytes_text(size.bytes));
+        }
         screen += wrapped_text(
-            fmt::format("A thread {} fills buffers; then a thread {} asks for as many of the same size and "
-                        "fills them. {}Page faults of both threads a round, after each pass's first.",
-                        reuse.across_nodes ? "on one node" : "on the node",
-                        reuse.across_nodes ? "on another" : "on the same node",
-                        reuse.across_nodes ? "Share of the second thread's pages on its own node. " : ""),
+            fmt::format(
+                "A first thread {} fills buffers ({}). They are freed by it, or by the second thread, "
+                "or by it before it ends. Then the second thread, {}, asks for as many and fills them. "
+                "{}Page faults of both a round, but for each pass's first round.",
+                reuse.across_nodes ? "on one node" : "on the node", counts,
+                reuse.across_nodes ? "on another node" : "on the same node",
+                reuse.across_nodes ? "Local: the second thread's pages on its own node. " : ""),
             2, kColumns);
         std::vector<std::string> headings{"Allocator", "Then"};
         std::vector<Align> alignments{Align::kLeft, Align::kLeft};
         for (const ReuseSize& size : reuse.sizes) {
-            const std::string text = fmt::format("{} x {}", size.buffers, bytes_text(size.bytes));
-            headings.push_back(reuse.across_nodes ? text + ": local" : text + ":");
+            headings.push_back(bytes_text(size.bytes) + (reuse.across_nodes ? ": local" : ":"));
             headings.emplace_back("faults");
         }
         alignments.resize(headings.size(), Align::kRight);

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -19,7 +21,7 @@
 namespace numapool_cli {
 namespace {
 
-constexpr int kRoundsInAPass = 4;
+constexpr int kRoundsInAPass = 8;
 
 std::uint64_t faults_of_this_thread() {
     rusage usage{};
@@ -57,22 +59,28 @@ private:
     std::vector<Block> blocks_;
 };
 
-void run_rounds(const ReuseAllocator& allocator, const ReuseSize& size, ReuseCase& result) {
+using Threads = std::map<int, std::unique_ptr<BoundThread>>;  // by node
+
+BoundThread& thread_on(int node, Threads& threads) {
+    std::unique_ptr<BoundThread>& thread = threads[node];
+    if (!thread) thread = std::make_unique<BoundThread>(node);
+    return *thread;
+}
+
+void run_rounds(const ReuseAllocator& allocator, const ReuseSize& size, Threads& firsts, Threads& seconds,
+                ReuseCase& result) {
     Holding theirs(allocator, size);
     Holding own(allocator, size);
-    BoundThread second(result.second_node);
-    std::unique_ptr<BoundThread> first;
     for (int round = 0; round < kRoundsInAPass; ++round) {
         std::uint64_t faults = 0;
-        if (!first) first = std::make_unique<BoundThread>(result.first_node);
-        first->run([&] {
+        thread_on(result.first_node, firsts).run([&] {
             const std::uint64_t before = faults_of_this_thread();
             theirs.take_and_touch();
             faults += faults_of_this_thread() - before;
             if (result.handover != Handover::kFreedBySecond) theirs.give();
         });
-        if (result.handover == Handover::kFirstEnded) first.reset();
-        second.run([&] {
+        if (result.handover == Handover::kFirstEnded) firsts.clear();
+        thread_on(result.second_node, seconds).run([&] {
             theirs.give();
             const std::uint64_t before = faults_of_this_thread();
             own.take_and_touch();
@@ -127,7 +135,7 @@ const char* to_string(Handover handover) noexcept {
 }
 
 std::string ReusePlan::word() const {
-    std::string text = fmt::format("{:.3f}/{}/", seconds, passes);
+    std::string text = fmt::format("{}/{:.3f}/{}/", to_string(handover), seconds, passes);
     for (const auto& [first, second] : pairs) text += fmt::format("{}-{},", first, second);
     text += '/';
     for (const ReuseSize& size : sizes) text += fmt::format("{}x{},", size.bytes, size.buffers);
@@ -139,8 +147,13 @@ ReusePlan ReusePlan::from(const std::string& word) {
     std::istringstream text(word);
     char mark = ' ';
     const auto expect = [&](char wanted) { return static_cast<bool>(text >> mark) && mark == wanted; };
-    bool well = static_cast<bool>(text >> plan.seconds) && expect('/') &&
+    std::string handover;
+    std::getline(text, handover, '/');
+    const auto meant = std::find_if(std::begin(kHandovers), std::end(kHandovers),
+                                    [&](Handover possible) { return handover == to_string(possible); });
+    bool well = meant != std::end(kHandovers) && static_cast<bool>(text >> plan.seconds) && expect('/') &&
                 static_cast<bool>(text >> plan.passes) && expect('/');
+    if (well) plan.handover = *meant;
     while (well && text.peek() != '/') {
         auto& [first, second] = plan.pairs.emplace_back();
         well = static_cast<bool>(text >> first) && expect('-') && static_cast<bool>(text >> second) &&
@@ -155,8 +168,8 @@ ReusePlan ReusePlan::from(const std::string& word) {
     if (!well || plan.pairs.empty() || plan.sizes.empty()) {
         throw numapool::ArgumentError(
             numapool::ErrorCode::kInvalidOption,
-            fmt::format("--measure-malloc \"{}\" is no plan; one is SECONDS/PASSES/FIRST-SECOND,.../"
-                        "BYTESxBUFFERS,..., for instance 2/1/0-1,1-0,/65536x8,",
+            fmt::format("--measure-malloc \"{}\" is no plan; one is HANDOVER/SECONDS/PASSES/FIRST-SECOND,.../"
+                        "BYTESxBUFFERS,..., for instance second/2/1/0-1,1-0,/65536x8,",
                         word));
     }
     return plan;
@@ -164,19 +177,19 @@ ReusePlan ReusePlan::from(const std::string& word) {
 
 std::vector<ReuseCase> measure_reuse(const ReuseAllocator& allocator, const ReusePlan& plan) {
     std::vector<ReuseCase> cases;
+    Threads firsts;
+    Threads seconds;
     const Deadline deadline(plan.seconds);
     for (std::size_t pass = 0; pass < plan.passes; ++pass) {
         for (const auto& [first, second] : plan.pairs) {
             for (const ReuseSize& size : plan.sizes) {
-                for (const Handover handover : kHandovers) {
-                    if (deadline.passed()) return cases;
-                    ReuseCase one{.first_node = first,
-                                  .second_node = second,
-                                  .bytes = size.bytes,
-                                  .handover = handover};
-                    run_rounds(allocator, size, one);
-                    add(cases, one);
-                }
+                if (deadline.passed()) return cases;
+                ReuseCase one{.first_node = first,
+                              .second_node = second,
+                              .bytes = size.bytes,
+                              .handover = plan.handover};
+                run_rounds(allocator, size, firsts, seconds, one);
+                add(cases, one);
             }
         }
     }

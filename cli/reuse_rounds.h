@@ -31,13 +31,14 @@ struct ReuseSize {
 
 /// What is to be measured; as a word, so that another process can be told.
 struct ReusePlan {
+    Handover handover = Handover::kFreedByFirst;
     std::vector<std::pair<int, int>> pairs;  ///< node of the first thread, node of the second
     std::vector<ReuseSize> sizes;
     std::size_t passes = 1;  ///< over all cases, at most
     double seconds = 0.0;    ///< after which no further case begins
 
     std::string word() const;
-    /// Reads word()'s text. Throws numapool::ArgumentError (kInvalidOption) for any other.
+    /// Reads what word() writes. Throws numapool::ArgumentError (kInvalidOption) for any other.
     static ReusePlan from(const std::string& word);
 };
 
@@ -62,6 +63,10 @@ struct ReuseAllocator {
     std::function<void(void*)> give;
 };
 
+/// Each node's first threads, unless they end, and second threads are the same in all cases, as in a program
+/// whose workers live on. What the allocator keeps of one case the next one meets, as in such a program; for
+/// another handover begin with a fresh allocator.
+///
 /// Throws what take and NodeBinding throw, std::bad_alloc for a null pointer. Memory that was taken is given
 /// back. Cases that were not reached are not in the result.
 std::vector<ReuseCase> measure_reuse(const ReuseAllocator& allocator, const ReusePlan& plan);
