@@ -214,9 +214,10 @@ MallocMeasurement measure_in_process(const MallocLibrary& library, const ReusePl
         result.failure = fmt::format("malloc came from {} instead", result.file);
     } else if (WEXITSTATUS(status) == 0 && !result.cases.empty()) {
         result.failure.clear();
+    } else if (WEXITSTATUS(status) == 0) {
+        result.failure = "no time was left for a first case";
     } else if (result.failure.empty()) {
-        result.failure = fmt::format("its process ended with status {} and {} cases", WEXITSTATUS(status),
-                                     result.cases.size());
+        result.failure = fmt::format("its process ended with status {}", WEXITSTATUS(status));
     }
     if (!result.failure.empty()) result.cases.clear();
     return result;

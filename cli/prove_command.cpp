@@ -23,7 +23,7 @@ namespace numapool_cli {
 namespace {
 
 constexpr double kSeconds = 60.0;
-constexpr double kQuickSeconds = 6.0;
+constexpr double kQuickSeconds = 10.0;
 // Of the time that is left when a part begins.
 constexpr double kPagesShare = 0.25;
 constexpr double kSpeedShare = 0.6;
@@ -117,7 +117,7 @@ void add_prove_command(CLI::App& app, int& status) {
         ->type_name("SECONDS");
     command->add_option("--nodes", choices->nodes, "Only these nodes, for instance 0,1")
         ->delimiter(',')
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, 1023))
         ->type_name("LIST");
     const CLI::Option* const measure =
         command->add_option("--measure-malloc", choices->malloc_plan)->group("");  // for the command itself

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -39,10 +42,53 @@ std::vector<Size> sizes_for(std::uint64_t room, bool quick) {
     return sizes;
 }
 
-/// Asks `pool` from `thread`, touches, looks up and returns; `sizes` one after the other.
+bool tells_of_fallback(const numapool::Statistics& statistics, const AskedPages& asked) {
+    const auto concerns = [&](const numapool::NodeStatistics& node) {
+        if (asked.right.size() == 1) return node.interleaved_over.empty() && node.node == asked.right.front();
+        return node.interleaved_over == asked.right && node.interleave_weights == asked.weights;
+    };
+    return std::any_of(statistics.nodes.begin(), statistics.nodes.end(), [&](const auto& node) {
+        return concerns(node) &&
+               (node.fallback_allocations > 0 || node.pages_verified < node.pages_looked_up);
+    });
+}
+
+/// Asks a pool from a bound thread, touches, looks up and returns. Each way to bind has a pool of its own, so
+/// that what strict requests look up does not speak for the others.
 class Asking {
 public:
-    Asking(numapool::MemoryPool& pool, PagesResult& result) : pool_(&pool), result_(&result) {}
+    explicit Asking(PagesResult& result) : result_(&result) {
+        const numapool::PoolOptions options{.name = "prove-pages"};
+        result.pool_bind = options.with_environment().bind;
+        for (const BindMode bind : {result.pool_bind, BindMode::kStrict}) {
+            if (!pools_.contains(bind)) pools_[bind] = std::make_unique<numapool::MemoryPool>(options);
+        }
+        result.disabled = pools_[result.pool_bind]->get_statistics().disabled;
+    }
+
+    std::vector<BindMode> binds() const {
+        std::vector<BindMode> all;
+        for (const auto& [bind, pool] : pools_) all.push_back(bind);
+        return all;
+    }
+
+    void trim() {
+        for (const auto& [bind, pool] : pools_) pool->trim();
+    }
+
+    /// Reads what the pools tell, once all is asked.
+    void finish() {
+        for (const auto& [bind, pool] : pools_) {
+            const numapool::Statistics statistics = pool->get_statistics();
+            result_->fallback_allocations += statistics.fallback_allocations;
+            for (AskedPages& asked : result_->cases) {
+                if (asked.bind == bind) asked.reported = tells_of_fallback(statistics, asked);
+            }
+            if (result_->disabled) continue;
+            const std::vector<numapool::PlacementCheck> checks = pool->verify_placement();
+            result_->own_check.insert(result_->own_check.end(), checks.begin(), checks.end());
+        }
+    }
 
     void ask(BoundThread& thread, AskedPages what, const Placement& placement, const Size& size) {
         what.thread_node = thread.node();
@@ -52,7 +98,7 @@ public:
         thread.run([&] {
             // Where the thread's node has no memory the pool takes the nearest.
             if (what.right.empty()) {
-                const auto served = pool_->resolve(placement);
+                const auto served = pools_.at(what.bind)->resolve(placement);
                 if (served) what.right = served->nodes();
                 if (what.right.empty()) what.right = {thread.node()};
             }
@@ -67,7 +113,7 @@ private:
         std::vector<Block> blocks;
         for (std::size_t i = 0; i < size.count; ++i) {
             try {
-                buffers.push_back(pool_->get_buffer(size.bytes, request));
+                buffers.push_back(pools_.at(what.bind)->get_buffer(size.bytes, request));
             } catch (const numapool::PoolError& error) {
                 ++what.refused;
                 if (what.refusal.empty()) what.refusal = error.message();
@@ -80,19 +126,13 @@ private:
         add_pages(what.found, look_up_pages(blocks));
     }
 
-    numapool::MemoryPool* pool_;
+    std::map<BindMode, std::unique_ptr<numapool::MemoryPool>> pools_;
     PagesResult* result_;
 };
 
-std::vector<BindMode> binds_of(BindMode pool_bind) {
-    if (pool_bind == BindMode::kStrict) return {BindMode::kStrict};
-    return {pool_bind, BindMode::kStrict};
-}
-
-void ask_for_nodes(Asking& asking, BoundThread& thread, int memory_node, const PagesResult& result,
-                   bool quick) {
+void ask_for_nodes(Asking& asking, BoundThread& thread, int memory_node, bool quick) {
     const std::uint64_t room = room_on({memory_node}, kShareOfFree);
-    for (const BindMode bind : binds_of(result.pool_bind)) {
+    for (const BindMode bind : asking.binds()) {
         AskedPages what;
         what.ask = fmt::format("node {}", memory_node);
         what.right = {memory_node};
@@ -103,9 +143,9 @@ void ask_for_nodes(Asking& asking, BoundThread& thread, int memory_node, const P
     }
 }
 
-void ask_for_current(Asking& asking, BoundThread& thread, const PagesResult& result, bool quick) {
+void ask_for_current(Asking& asking, BoundThread& thread, bool quick) {
     const std::uint64_t room = room_on({thread.node()}, kShareOfFree);
-    for (const BindMode bind : binds_of(result.pool_bind)) {
+    for (const BindMode bind : asking.binds()) {
         AskedPages what;
         what.ask = "current node";
         what.bind = bind;
@@ -113,15 +153,14 @@ void ask_for_current(Asking& asking, BoundThread& thread, const PagesResult& res
     }
 }
 
-void ask_for_several(Asking& asking, BoundThread& thread, const ProveMachine& machine,
-                     const PagesResult& result) {
+void ask_for_several(Asking& asking, BoundThread& thread, const ProveMachine& machine) {
     const std::vector<int>& nodes = machine.memory_nodes;
     std::vector<int> weights(nodes.size(), 1);
     weights.front() = 2;
     // Two rounds of the weights, so that every node has its share.
     const std::size_t steps = 2 * (nodes.size() + 1);
     if (room_on(nodes, kShareOfFree) < 4 * kStep) return;
-    for (const BindMode bind : binds_of(result.pool_bind)) {
+    for (const BindMode bind : asking.binds()) {
         AskedPages what;
         what.right = nodes;
         what.bind = bind;
@@ -133,21 +172,10 @@ void ask_for_several(Asking& asking, BoundThread& thread, const ProveMachine& ma
     }
 }
 
-bool tells_of_fallback(const numapool::Statistics& statistics, const AskedPages& asked) {
-    const auto concerns = [&](const numapool::NodeStatistics& node) {
-        if (asked.right.size() == 1) return node.interleaved_over.empty() && node.node == asked.right.front();
-        return node.interleaved_over == asked.right && node.interleave_weights == asked.weights;
-    };
-    return std::any_of(statistics.nodes.begin(), statistics.nodes.end(), [&](const auto& node) {
-        return concerns(node) &&
-               (node.fallback_allocations > 0 || node.pages_verified < node.pages_looked_up);
-    });
-}
-
 // Each thread node meets another memory node in each turn, its own first, so that what there is no time for
 // is spread over all of them.
-void ask_all(Asking& asking, numapool::MemoryPool& pool, const ProveMachine& machine,
-             const Deadline& deadline, bool quick, PagesResult& result) {
+void ask_all(Asking& asking, const ProveMachine& machine, const Deadline& deadline, bool quick,
+             PagesResult& result) {
     const std::vector<int>& memory = machine.memory_nodes;
     std::set<std::string> notes;
     for (std::size_t turn = 0; turn < memory.size(); ++turn) {
@@ -160,14 +188,13 @@ void ask_all(Asking& asking, numapool::MemoryPool& pool, const ProveMachine& mac
             try {
                 BoundThread thread(thread_node);
                 if (!thread.note().empty()) notes.insert(thread.note());
-                ask_for_nodes(asking, thread, memory[(i + turn) % memory.size()], result, quick);
-                if (turn == 0) ask_for_current(asking, thread, result, quick);
-                if (turn == 0 && memory.size() > 1) ask_for_several(asking, thread, machine, result);
+                ask_for_nodes(asking, thread, memory[(i + turn) % memory.size()], quick);
+                if (turn == 0) ask_for_current(asking, thread, quick);
+                if (turn == 0 && memory.size() > 1) ask_for_several(asking, thread, machine);
             } catch (const std::exception& error) {
-                ++result.left_out;
                 notes.insert(fmt::format("threads on node {}: {}", thread_node, error.what()));
             }
-            pool.trim();
+            asking.trim();
         }
     }
     result.notes.insert(result.notes.end(), notes.begin(), notes.end());
@@ -220,15 +247,9 @@ PagesResult prove_pages(const ProveMachine& machine, const Deadline& deadline, b
                                            ranges_text(machine.memory_nodes)));
         return result;
     }
-    numapool::MemoryPool pool({.name = "prove-pages"});
-    result.pool_bind = pool.options().bind;
-    result.disabled = pool.get_statistics().disabled;
-    Asking asking(pool, result);
-    ask_all(asking, pool, machine, deadline, quick, result);
-    const numapool::Statistics statistics = pool.get_statistics();
-    result.fallback_allocations = statistics.fallback_allocations;
-    for (AskedPages& asked : result.cases) asked.reported = tells_of_fallback(statistics, asked);
-    if (!result.disabled) result.own_check = pool.verify_placement();
+    Asking asking(result);
+    ask_all(asking, machine, deadline, quick, result);
+    asking.finish();
     return result;
 }
 

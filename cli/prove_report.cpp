@@ -38,9 +38,8 @@ void judge_refusals(const PagesResult& pages, Verdict& verdict) {
         if (why == nullptr && asked.refused > 0) why = &asked.refusal;
     }
     if (why == nullptr) return;
-    verdict.sentences.push_back(fmt::format(
-        "The pool refused {} requests, as it shall where it cannot keep its promise; the first: {}.",
-        grouped(refused), *why));
+    verdict.sentences.push_back(
+        fmt::format("The pool refused {} requests; the first: {}.", grouped(refused), *why));
 }
 
 void judge_pages(const ProveReport& report, Verdict& verdict) {
@@ -94,34 +93,41 @@ void judge_pages(const ProveReport& report, Verdict& verdict) {
     judge_refusals(pages, verdict);
 }
 
+// Pairs of which the samples tell a difference, and the least and the greatest ratio among them.
+struct Difference {
+    std::size_t pairs = 0;
+    double least = 0.0;
+    double most = 0.0;
+
+    void add(double ratio) {
+        least = pairs == 0 ? ratio : std::min(least, ratio);
+        most = pairs == 0 ? ratio : std::max(most, ratio);
+        ++pairs;
+    }
+    std::string text(const char* what, std::size_t of_pairs) const {
+        if (pairs == 0) return fmt::format("no difference in {} beyond the spread", what);
+        const std::string ratios =
+            pairs == 1 ? fmt::format("{:.2f}", least) : fmt::format("{:.2f} to {:.2f}", least, most);
+        return fmt::format("{} times the {} in {} of {}", ratios, what, pairs,
+                           count_text(of_pairs, "remote pair"));
+    }
+};
+
 void judge_speed(const ProveReport& report, Verdict& verdict) {
-    std::vector<double> bandwidth;
-    std::vector<double> latency;
-    std::size_t bandwidth_apart = 0;
-    std::size_t latency_apart = 0;
+    Difference bandwidth;
+    Difference latency;
+    std::size_t compared = 0;
     for (const PairSpeed& pair : report.speed.pairs) {
         const auto ratio = remote_ratio(report.speed, pair);
         if (!ratio) continue;
-        bandwidth.push_back(ratio->bandwidth);
-        latency.push_back(ratio->latency);
-        bandwidth_apart += ratio->bandwidth_apart ? 1U : 0U;
-        latency_apart += ratio->latency_apart ? 1U : 0U;
+        ++compared;
+        if (ratio->bandwidth_apart) bandwidth.add(ratio->bandwidth);
+        if (ratio->latency_apart) latency.add(ratio->latency);
     }
-    if (bandwidth.empty()) return;
-    const auto range = [](const std::vector<double>& values) {
-        const auto [least, most] = std::minmax_element(values.begin(), values.end());
-        return *least == *most ? fmt::format("{:.2f}", *least)
-                               : fmt::format("{:.2f} to {:.2f}", *least, *most);
-    };
-    if (bandwidth_apart + latency_apart == 0) {
-        verdict.sentences.emplace_back(
-            "Between local and remote memory no difference in speed beyond the spread was measured.");
-        return;
-    }
-    verdict.sentences.push_back(fmt::format(
-        "Another node's memory had {} times the bandwidth and {} times the latency of the node's own, by "
-        "medians; of {} pairs the quartiles are apart in {} for bandwidth and in {} for latency.",
-        range(bandwidth), range(latency), bandwidth.size(), bandwidth_apart, latency_apart));
+    if (compared == 0) return;
+    verdict.sentences.push_back(
+        fmt::format("Another node's memory against the node's own, by medians: {}, {}.",
+                    bandwidth.text("bandwidth", compared), latency.text("latency", compared)));
 }
 
 void judge_reuse(const ProveReport& report, Verdict& verdict) {
@@ -178,8 +184,9 @@ std::vector<std::string> limits_of_speed(const ProveReport& report) {
                 buffer.node, bytes_text(buffer.bytes), bytes_text(report.machine.last_level_cache_bytes)));
         }
     }
-    if (!report.speed.pairs.empty() && report.speed.pairs.back().gib_per_second.size() < 3) {
-        limits.emplace_back("fewer than 3 rounds: the quartiles mean little; --seconds gives more time");
+    if (report.machine.memory_nodes.size() > 1 && !report.speed.pairs.empty() &&
+        report.speed.pairs.back().gib_per_second.size() < 5) {
+        limits.emplace_back("fewer than 5 rounds: no differences are told; --seconds gives more time");
     }
     return limits;
 }
@@ -220,8 +227,8 @@ std::optional<RemoteRatio> remote_ratio(const SpeedResult& speed, const PairSpee
     if (!bandwidth || !latency || !local_bandwidth || !local_latency) return std::nullopt;
     return RemoteRatio{.bandwidth = bandwidth->median / local_bandwidth->median,
                        .latency = latency->median / local_latency->median,
-                       .bandwidth_apart = !bandwidth->overlaps(*local_bandwidth),
-                       .latency_apart = !latency->overlaps(*local_latency)};
+                       .bandwidth_apart = bandwidth->apart_from(*local_bandwidth),
+                       .latency_apart = latency->apart_from(*local_latency)};
 }
 
 Verdict verdict_of(const ProveReport& report) {

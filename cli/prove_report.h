@@ -47,7 +47,7 @@ std::vector<std::string> limits_of_reuse(const ProveReport& report);
 struct RemoteRatio {
     double bandwidth = 0.0;
     double latency = 0.0;
-    bool bandwidth_apart = false;  ///< the quartiles have no value in common
+    bool bandwidth_apart = false;  ///< as Spread::apart_from
     bool latency_apart = false;
 };
 std::optional<RemoteRatio> remote_ratio(const SpeedResult& speed, const PairSpeed& pair);

@@ -14,8 +14,11 @@ struct Spread {
     double high = 0.0;  ///< third quartile
     std::size_t samples = 0;
 
-    /// Whether the quartiles have values in common: then the medians tell no difference.
-    bool overlaps(const Spread& other) const noexcept { return low <= other.high && other.low <= high; }
+    /// Whether the quartiles have no value in common, and come from five samples at least: otherwise the
+    /// medians tell no difference.
+    bool apart_from(const Spread& other) const noexcept {
+        return (low > other.high || other.low > high) && samples >= 5 && other.samples >= 5;
+    }
 };
 
 /// Quantiles between two samples are interpolated. Nothing for no samples.
