@@ -141,7 +141,8 @@ void write_reuse(JsonWriter& json, const ProveReport& report) {
     json.end().key("allocators").begin_array();
     for (const AllocatorReuse& allocator : reuse.allocators) {
         json.begin_object().member("name", allocator.name).member("file", allocator.file);
-        json.member("failure", allocator.failure).key("cases").begin_array();
+        json.member("failure", allocator.failure).member("complete", allocator.complete);
+        json.key("cases").begin_array();
         for (const ReuseCase& one : allocator.cases) {
             json.begin_object().member("first_node", one.first_node).member("second_node", one.second_node);
             json.member("bytes", one.bytes).member("handover", to_string(one.handover));

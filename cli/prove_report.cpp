@@ -140,7 +140,7 @@ void judge_reuse(const ProveReport& report, Verdict& verdict) {
             right += one.right;
             elsewhere += one.elsewhere;
         }
-        if (right + elsewhere == 0) continue;
+        if (right + elsewhere == 0 || !allocator.complete) continue;
         text +=
             fmt::format("{}{} {}", text.empty() ? "" : ", ", allocator.name, share_text(right, elsewhere));
     }
@@ -202,7 +202,11 @@ std::vector<std::string> limits_of_reuse(const ProveReport& report) {
     }
     for (const AllocatorReuse& allocator : report.reuse.allocators) {
         if (!allocator.failure.empty()) {
-            limits.push_back(fmt::format("{} was not measured: {}", allocator.name, allocator.failure));
+            limits.push_back(fmt::format("{} was not measured{}: {}", allocator.name,
+                                         allocator.cases.empty() ? "" : " to the end", allocator.failure));
+        } else if (!allocator.complete) {
+            limits.push_back(fmt::format("{}: not every pair of nodes was reached; --seconds gives more time",
+                                         allocator.name));
         }
     }
     const bool unknown = std::any_of(

@@ -50,7 +50,6 @@ AllocatorReuse measure_pool(const ReusePlan& plan) {
     AllocatorReuse result;
     try {
         numapool::MemoryPool pool({.name = "prove-reuse"});
-        result.name = pool.get_statistics().disabled ? "numapool (off)" : "numapool";
         result.cases = measure_reuse({[&](std::size_t bytes) { return pool.allocate(bytes); },
                                       [&](void* block) { pool.deallocate(block); }},
                                      plan);
@@ -61,13 +60,13 @@ AllocatorReuse measure_pool(const ReusePlan& plan) {
     return result;
 }
 
-AllocatorReuse measure_malloc(const MallocLibrary& library, const ReusePlan& plan,
-                              const ProveMachine& machine) {
+AllocatorReuse measure_malloc(const MallocLibrary& library, const ReusePlan& plan) {
     MallocMeasurement measured = measure_in_process(library, plan);
-    return {.name = library.path.empty() ? machine.c_library : library.name,
-            .file = std::move(measured.file),
-            .cases = std::move(measured.cases),
-            .failure = std::move(measured.failure)};
+    AllocatorReuse result;
+    result.file = std::move(measured.file);
+    result.cases = std::move(measured.cases);
+    result.failure = std::move(measured.failure);
+    return result;
 }
 
 }  // namespace
@@ -93,22 +92,30 @@ ReuseResult prove_reuse(const ProveMachine& machine, const Deadline& deadline, b
     }
     const std::vector<MallocLibrary> libraries = find_malloc_libraries();
     std::size_t waiting = std::size(kHandovers) * (libraries.size() + 1);
-    const auto measure_all = [&](const auto& measure) {
+    const auto measure_all = [&](const std::string& name, const auto& measure) {
         AllocatorReuse all;
+        all.name = name;
         for (const Handover handover : kHandovers) {
             plan.handover = handover;
             plan.seconds = deadline.seconds_left() / static_cast<double>(waiting--);
-            AllocatorReuse one = measure(plan);
-            all.name = one.name;
+            AllocatorReuse one;
+            if (deadline.passed()) {
+                one.failure = kNoTime;
+            } else {
+                one = measure(plan);
+            }
             if (all.file.empty()) all.file = one.file;
             if (all.failure.empty()) all.failure = one.failure;
             all.cases.insert(all.cases.end(), one.cases.begin(), one.cases.end());
         }
+        all.complete = all.cases.size() == std::size(kHandovers) * plan.pairs.size() * plan.sizes.size();
         result.allocators.push_back(std::move(all));
     };
-    measure_all(measure_pool);
+    measure_all(numapool::MemoryPool().get_statistics().disabled ? "numapool (off)" : "numapool",
+                measure_pool);
     for (const MallocLibrary& library : libraries) {
-        measure_all([&](const ReusePlan& its_plan) { return measure_malloc(library, its_plan, machine); });
+        measure_all(library.path.empty() ? machine.c_library : library.name,
+                    [&](const ReusePlan& its_plan) { return measure_malloc(library, its_plan); });
     }
     return result;
 }

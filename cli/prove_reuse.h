@@ -16,7 +16,8 @@ struct AllocatorReuse {
     std::string name;  ///< "numapool", "glibc 2.36", "jemalloc"
     std::string file;  ///< that its malloc came from; empty for the pool
     std::vector<ReuseCase> cases;
-    std::string failure;  ///< why there are no cases, or none of one handover; empty if there are
+    std::string failure;    ///< why there are no cases, or none of one handover; empty if there are
+    bool complete = false;  ///< each pair, size and handover was reached, so that sums can be compared
 };
 
 struct ReuseResult {

@@ -40,6 +40,7 @@ constexpr std::size_t kQuickRounds = 5;
 constexpr double kRoundsWanted = 9.0;
 constexpr double kSliceAtLeast = 0.005;
 constexpr double kSliceAtMost = 0.1;
+constexpr double kQuickSliceAtMost = 0.03;
 
 /// A buffer while it is read: what each reader has read so far of it, so that no sample begins with what the
 /// one before has left in a cache.
@@ -223,7 +224,8 @@ SpeedResult prove_speed(const ProveMachine& machine, const Deadline& deadline, b
     if (result.pairs.empty()) return result;
 
     const double samples = 2.0 * static_cast<double>(result.pairs.size()) * kRoundsWanted;
-    result.slice_seconds = std::clamp(deadline.seconds_left() / samples, kSliceAtLeast, kSliceAtMost);
+    result.slice_seconds = std::clamp(deadline.seconds_left() / samples, kSliceAtLeast,
+                                      quick ? kQuickSliceAtMost : kSliceAtMost);
     std::set<std::string> notes;
     while (result.rounds < (quick ? kQuickRounds : kRoundsAtMost) && !deadline.passed()) {
         for (std::size_t i = 0; i < machine.cpu_nodes.size() && !deadline.passed(); ++i) {
