@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kLoadsBetweenClocks = 1024;
-constexpr std::size_t kBytesBetweenClocks = 256 * 1024;
+constexpr std::size_t kBytesBetweenClocks = std::size_t{256} * 1024;
 
 double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 

@@ -25,8 +25,8 @@ namespace {
 constexpr double kSeconds = 60.0;
 constexpr double kQuickSeconds = 10.0;
 // Of the time that is left when a part begins.
-constexpr double kPagesShare = 0.25;
-constexpr double kSpeedShare = 0.6;
+constexpr double kPagesShare = 0.2;
+constexpr double kSpeedShare = 0.45;
 
 struct Choices {
     bool json = false;

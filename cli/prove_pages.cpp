@@ -68,6 +68,7 @@ public:
 
     std::vector<BindMode> binds() const {
         std::vector<BindMode> all;
+        all.reserve(pools_.size());
         for (const auto& [bind, pool] : pools_) all.push_back(bind);
         return all;
     }

@@ -96,10 +96,13 @@ std::string pages_screen(const ProveReport& report) {
     // One node's memory first, then the threads' own, then that of several.
     const auto rank = [](const auto& key) {
         const std::string& ask = std::get<0>(key);
-        return std::pair(ask.starts_with("node") ? 0 : ask.starts_with("current") ? 1 : 2, std::get<2>(key));
+        return std::tuple(ask.starts_with("node")      ? 0
+                          : ask.starts_with("current") ? 1
+                                                       : 2,
+                          std::get<2>(key), std::get<1>(key), ask);
     };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](const auto& left, const auto& right) { return rank(left) < rank(right); });
+    std::sort(order.begin(), order.end(),
+              [&](const auto& left, const auto& right) { return rank(left) < rank(right); });
     std::vector<std::string> headings{"Asked for", "Bind", "Threads on"};
     std::vector<Align> alignments{Align::kLeft, Align::kLeft, Align::kLeft};
     for (const int node : columns) headings.push_back(fmt::format("On {}", node));

@@ -29,7 +29,7 @@
 namespace numapool_cli {
 namespace {
 
-constexpr std::size_t kMiB = 1024 * 1024;
+constexpr std::size_t kMiB = std::size_t{1024} * 1024;
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kBufferAtMost = 512 * kMiB;
 constexpr std::size_t kQuickBufferAtMost = 16 * kMiB;
@@ -231,6 +231,7 @@ SpeedResult prove_speed(const ProveMachine& machine, const Deadline& deadline, b
         for (std::size_t i = 0; i < machine.cpu_nodes.size() && !deadline.passed(); ++i) {
             const int cpu_node = machine.cpu_nodes[i];
             std::vector<PairSpeed*> pairs;
+            pairs.reserve(read.size());
             for (std::size_t j = 0; j < read.size(); ++j) pairs.push_back(&result.pairs[i * read.size() + j]);
             try {
                 Team(cpu_node, machine.cpus_of(cpu_node), result.slice_seconds).take_samples(read, pairs);

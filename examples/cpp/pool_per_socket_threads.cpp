@@ -115,6 +115,7 @@ void work(const Slabs& slabs, std::size_t index, std::barrier<>& step) {
 void relax(const Slabs& slabs) {
     std::barrier step(static_cast<std::ptrdiff_t>(slabs.size()));
     std::vector<std::jthread> threads;
+    threads.reserve(slabs.size());
     for (std::size_t i = 0; i < slabs.size(); ++i) {
         threads.emplace_back([&slabs, &step, i] { work(slabs, i, step); });
     }
