@@ -2,6 +2,8 @@
 // Must not know: what is written.
 #include "json_writer.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 namespace numapool_cli {
@@ -77,6 +79,10 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 JsonWriter& JsonWriter::value(std::string_view text) { return raw(json_string(text)); }
 
 JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false"); }
+
+JsonWriter& JsonWriter::value(double number) {
+    return std::isfinite(number) ? raw(fmt::format("{}", number)) : null();
+}
 
 JsonWriter& JsonWriter::raw(std::string_view value) {
     begin_value();

@@ -28,6 +28,8 @@ public:
     JsonWriter& value(std::string_view text);
     JsonWriter& value(const char* text) { return value(std::string_view(text)); }
     JsonWriter& value(bool truth);
+    /// The shortest text that reads back as `number`; null unless it is finite.
+    JsonWriter& value(double number);
     template <std::integral Number>
     JsonWriter& value(Number number) {
         return raw(std::to_string(number));

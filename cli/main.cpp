@@ -12,6 +12,7 @@
 
 #include "doctor_command.h"
 #include "options_command.h"
+#include "prove_command.h"
 #include "python_command.h"
 #include "topology_command.h"
 
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
     add_options_command(app);
     int status = 0;
     add_doctor_command(app, status);
+    add_prove_command(app, status);
     // After the commands, which would inherit it.
     app.footer("demo, and any other command, is one of the Python package: python3 runs it.");
 
