@@ -11,10 +11,13 @@ namespace numapool {
 
 /// How hard a pool tries to put pages on the node that was asked for.
 enum class BindMode {
-    kNone,      ///< no policy: the kernel's first touch decides; buffers are still kept apart by node
-    kAdvisory,  ///< the node is preferred; a full node falls back to others, and the fallback is counted
+    kNone,  ///< no policy: the kernel's first touch decides; buffers are still kept apart by node
+    /// The node is preferred. Pages are looked up once in their life; those that lie elsewhere (a full node) are
+    /// moved there if it has room by then, else the buffer counts as a fallback and the first one is told.
+    kAdvisory,
     /// Every page is populated and looked up before the buffer is handed out, reused ones too. A page that is
-    /// not, or cannot be shown to be, on its node (for interleaved memory: on one of its nodes) is an error.
+    /// not, or cannot be shown to be, on its node (for interleaved memory: on one of its nodes, or on the one
+    /// that its weights give it) is an error.
     kStrict,
 };
 
