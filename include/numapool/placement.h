@@ -12,8 +12,9 @@ namespace numapool {
 /// How hard a pool tries to put pages on the node that was asked for.
 enum class BindMode {
     kNone,  ///< no policy: the kernel's first touch decides; buffers are still kept apart by node
-    /// The node is preferred. Pages are looked up once in their life; those that lie elsewhere (a full node) are
-    /// moved there if it has room by then, else the buffer counts as a fallback and the first one is told.
+    /// The node is preferred. Pages are looked up once in their life; those that lie elsewhere (a full node)
+    /// are moved there if it has room by then, else the buffer counts as a fallback and the first one is
+    /// told.
     kAdvisory,
     /// Every page is populated and looked up before the buffer is handed out, reused ones too. A page that is
     /// not, or cannot be shown to be, on its node (for interleaved memory: on one of its nodes, or on the one
@@ -44,8 +45,8 @@ public:
     /// not matter, and a set of one is on_node.
     ///
     /// With `weights`, as many as nodes, each 1 to 255 and no node twice, memory is dealt in steps of 2 MiB
-    /// of the pool's address space: in each round the first node gets weights[0] steps, and so on. A buffer
-    /// that is small against a round lies on few nodes. Equal weights are none.
+    /// of the pool's address space: in each round every node, in ascending order, gets as many steps as it
+    /// weighs. A buffer that is small against a round lies on few nodes. Equal weights are none.
     ///
     /// Each distinct set, weights included, is remembered for the life of the process, 64 at most. Throws
     /// ArgumentError (kInvalidNode) if `nodes` is empty, holds a number outside 0..1023, or is a 65th set;

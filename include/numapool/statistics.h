@@ -58,6 +58,8 @@ struct NodeStatistics {
     /// Those for which placement here could not be requested (the system refuses, or the process's cpuset no
     /// longer allows the node), or of which pages were found elsewhere.
     std::uint64_t fallback_allocations = 0;
+    /// The system refuses placement here at present: every buffer is a fallback.
+    bool placement_refused = false;
     std::uint64_t local_allocations = 0;  ///< [m] those requested from a CPU of the same node
     /// [m] local_allocations / allocations; 0.0 when there were none. It tells where requests came from, not
     /// where pages lie: that is verified_ratio.
@@ -78,6 +80,7 @@ struct NodeStatistics {
 struct PlacementCheck {
     int node = 0;                           ///< the first one for interleaved memory
     std::vector<int> interleaved_over;      ///< empty for one node's memory
+    std::vector<int> interleave_weights;    ///< of interleaved_over; empty if all weigh the same
     std::map<int, std::uint64_t> pages_on;  ///< node id -> pages that the kernel says lie there
     std::uint64_t home = 0;                 ///< pages that lie where they should
     std::uint64_t elsewhere = 0;            ///< pages that lie on another node

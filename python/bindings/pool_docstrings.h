@@ -134,7 +134,7 @@ Returns
 -------
 list of PlacementCheck
     A dict for each node's part of the pool, live and idle memory together: ``node``, ``interleaved_over`` (a tuple, empty
-    for one node's memory), ``pages_on`` (dict of node to pages), and the pages that lie at ``home``, ``elsewhere``, or
+    for one node's memory), ``interleave_weights``, ``pages_on`` (dict of node to pages), and the pages that lie at ``home``, ``elsewhere``, or
     are ``unknown`` because the kernel would not tell. A huge page counts as the many that it is.
 
 Notes

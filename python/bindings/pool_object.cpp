@@ -146,9 +146,8 @@ PyObject* make_array(BlockOwner* owner, const ArrayRequest& request) {
 
 void* allocate(PoolState& state, const ArrayRequest& request, bool last_try) {
     const std::size_t bytes = request.spec.bytes;
-    const bool strict =
-        request.request.bind.value_or(state.pool().options().bind) == numapool::BindMode::kStrict;
-    const bool long_work = bytes >= kUnlockFromBytes && (request.request.zeroed || strict);
+    const bool looks = request.request.bind || state.looks_pages_up();
+    const bool long_work = bytes >= kUnlockFromBytes && (request.request.zeroed || looks);
     PyThreadState* unlocked = long_work ? PyEval_SaveThread() : nullptr;
     void* block = nullptr;
     std::exception_ptr failure;

@@ -34,6 +34,9 @@ PoolState::PoolState(const numapool::PoolOptions& options)
     : pool_(options),
       zero_on_return_(pool_.options().zero_on_return),
       monitoring_(pool_.options().enable_monitoring),
+      looks_pages_up_(
+          pool_.options().numa_aware && pool_.options().bind != numapool::BindMode::kNone &&
+          (pool_.options().bind == numapool::BindMode::kStrict || pool_.get_statistics().nodes.size() > 1)),
       reuses_arrays_(!pool_.get_statistics().disabled &&
                      !(pool_.options().numa_aware && pool_.options().bind == numapool::BindMode::kStrict)) {}
 

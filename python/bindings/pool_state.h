@@ -64,6 +64,8 @@ public:
     /// blocks.
     void forget_pending();
 
+    /// Whether requests for new memory may have to fault it in and look it up: with several nodes, or strict.
+    bool looks_pages_up() const noexcept { return looks_pages_up_; }
     /// What a block counts under.
     std::size_t figures_index(const numapool::Placement& placement);
     const std::vector<ReuseFigures>& figures() const noexcept { return figures_; }
@@ -84,6 +86,7 @@ private:
     std::uint64_t reused_requested_bytes_ = 0;
     const bool zero_on_return_;
     const bool monitoring_;
+    const bool looks_pages_up_;
     const bool reuses_arrays_;
 };
 

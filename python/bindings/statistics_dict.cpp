@@ -43,9 +43,7 @@ NodeStatistics* find_node(Statistics& statistics, const numapool::Placement& pla
 void add_reused(Statistics& statistics, PoolState& state) {
     for (const ReuseFigures& reused : state.figures()) {
         NodeStatistics* node = find_node(statistics, reused.placement);
-        // Of a node whose placement cannot be requested every buffer is a fallback.
-        const bool refused =
-            node != nullptr && node->allocations != 0 && node->fallback_allocations == node->allocations;
+        const bool refused = node != nullptr && node->placement_refused;
         for (std::size_t tier = 0; tier < kTiers; ++tier) {
             const std::uint64_t count = reused.allocations[tier];
             statistics.total_allocations += count;
@@ -143,6 +141,7 @@ nb::dict node_dict(const NodeStatistics& node) {
     entry["pages_verified"] = node.pages_verified;
     entry["verified_ratio"] = node.verified_ratio;
     entry["fallback_allocations"] = node.fallback_allocations;
+    entry["placement_refused"] = node.placement_refused;
     entry["tiers"] = tiers_dict(node.tiers);
     return entry;
 }
@@ -215,6 +214,7 @@ PyObject* placement_checks_list(const std::vector<numapool::PlacementCheck>& che
         nb::dict entry;
         entry["node"] = check.node;
         entry["interleaved_over"] = tuple_of(check.interleaved_over);
+        entry["interleave_weights"] = tuple_of(check.interleave_weights);
         entry["pages_on"] = pages_on;
         entry["home"] = check.home;
         entry["elsewhere"] = check.elsewhere;

@@ -43,6 +43,8 @@ class NodeStatistics(TypedDict):
     #: Arrays for which placement here could not be requested (the system refuses, or the process's cpuset no longer
     #: allows the node), or of which pages were found elsewhere.
     fallback_allocations: int
+    #: True while the system refuses placement here, and every array is a fallback.
+    placement_refused: bool
     tiers: dict[str, TierStatistics]
 
 
@@ -52,6 +54,8 @@ class PlacementCheck(TypedDict):
     node: int
     #: The nodes that this part is interleaved over; empty for one node's memory.
     interleaved_over: tuple[int, ...]
+    #: Their weights; empty if all weigh the same.
+    interleave_weights: tuple[int, ...]
     #: Pages by the node that the kernel says they lie on.
     pages_on: dict[int, int]
     #: Pages that lie where they should, on another node, or that the kernel would not tell about.

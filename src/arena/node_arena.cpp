@@ -133,9 +133,8 @@ void NodeArena::commit(std::size_t bytes) noexcept {
     settings_.budget->confirm();
 }
 
-Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zero,
-                              BlockState state) noexcept {
-    run.range->set_entry(run.first, SliceEntry::block(run.slices, state));
+Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept {
+    run.range->set_entry(run.first, SliceEntry::block(run.slices, BlockState::kLive));
     return {run.address(), run.bytes(), reused_bytes, zero, true};
 }
 
@@ -152,11 +151,9 @@ Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit 
 base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t alignment) noexcept {
     const std::size_t slices = slices_for(bytes);
     const std::size_t align = align_slices(alignment);
-    const BlockState state =
-        asked_home() && !settings_.home.anywhere() ? BlockState::kNew : BlockState::kLive;
     const std::lock_guard lock(mutex_);
     if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align)) {
-        return live_extent(*run, 0, false, state);
+        return live_extent(*run, 0, false);
     }
     // Idle memory that only lacks a part grows what is held by less than a block of its own would.
     const std::optional<JoinedRun> joined = align == 1 ? heap_.take_joined(slices) : std::nullopt;
@@ -176,7 +173,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     }
     commit(wanted);
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));
-    return live_extent(*run, idle_bytes, idle_bytes == 0, state);
+    return live_extent(*run, idle_bytes, idle_bytes == 0);
 }
 
 void NodeArena::put_idle(Run run, RunKind kind) noexcept {

@@ -67,8 +67,7 @@ public:
 
     /// A large block from memory that was returned before; Extent{} if no idle run is long enough.
     Extent take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit = Fit::kAny) noexcept;
-    /// A large block from memory that, in part at least, was not handed out before: kNew if the kernel was
-    /// told where it shall lie.
+    /// A large block from memory that, in part at least, was not handed out before.
     base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// Takes a large block back (live or cached). Returns the bytes whose credits lapsed: pass them to
     /// release_lapsed.
@@ -108,7 +107,8 @@ public:
     PageCheck check_pages(std::uintptr_t address, std::size_t bytes, bool repair) noexcept;
     /// Looks all of the arena's pages up, idle ones too, and counts; adds to found[node].
     PageCheck check_all_pages(std::span<std::uint64_t> found) noexcept;
-    /// Pages looked up so far that had memory behind them, and how many of them lay where they should.
+    /// Pages looked up so far that had memory behind them, or of which the kernel would not tell; and how
+    /// many of them lay where they should.
     std::uint64_t pages_looked_up() const noexcept { return looked_up_.load(std::memory_order_relaxed); }
     std::uint64_t pages_found_home() const noexcept { return found_home_.load(std::memory_order_relaxed); }
 
@@ -149,8 +149,7 @@ private:
     void ask_home(const AddressRange& range, std::size_t first, std::size_t end,
                   os::Present present) noexcept;
     void advise_huge(const Run& run) noexcept;
-    static Extent live_extent(const Run& run, std::size_t reused_bytes, bool zero,
-                              BlockState state = BlockState::kLive) noexcept;
+    static Extent live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept;
     void put_idle(Run run, RunKind kind) noexcept;
     std::size_t select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept;
     std::size_t select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,

@@ -27,10 +27,13 @@ public:
     static PageHome dealt(const os::NodeMask& nodes, std::span<const std::int16_t> round) noexcept;
 
     bool anywhere() const noexcept { return nodes_.empty(); }
+    /// Whether all of its nodes are among `allowed`.
+    bool within(const os::NodeMask& allowed) const noexcept { return nodes_.within(allowed); }
     /// Whether each granule has one node of several: the kernel then has to be told granule by granule.
     bool by_granule() const noexcept { return !round_.empty(); }
     /// Whether a page at this offset lies right on `node`; a negative one is no node.
     bool has(int node, std::size_t offset) const noexcept {
+        if (anywhere()) return node >= 0;
         return by_granule() ? node == node_at(offset) : nodes_.has(node);
     }
     /// A node that is right for all of the granule at this offset; -1 if pages may lie anywhere.

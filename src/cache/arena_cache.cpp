@@ -58,6 +58,7 @@ std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcep
 
 void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
     Magazine& magazine = magazines_[size_class];
+    if (magazine.push(block)) return;
     if (magazine.limit() < Magazine::kCapacity) {
         const std::size_t most = std::min<std::size_t>(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
         magazine.set_limit(magazine.limit() + static_cast<std::uint32_t>(draw(size_class, most)));
@@ -83,6 +84,7 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
 }
 
 void ArenaCache::free_past_slots(std::uintptr_t block, std::size_t bytes) noexcept {
+    if (large_.put(block, bytes)) return;
     if (large_.limit < LargeSlots::kSlots) {
         large_.limit += static_cast<std::uint32_t>(budget_->draw(Tier::kLarge, 1));
         if (large_.put(block, bytes)) return;

@@ -50,11 +50,11 @@ public:
     /// A block when the magazine is empty: one that was returned to its slab, refilling the magazine by the
     /// way, or a new one. The block is live.
     base::Result<arena::FreshBlock> allocate_past_magazine(std::uint32_t size_class) noexcept;
-    /// Takes a block when the magazine is at its limit: raises the limit if the budget allows, else lets the
+    /// Takes a block; when the magazine is at its limit, raises that if the budget allows, else lets the
     /// oldest go.
     void free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
-    /// Takes a large block, its entry already marked cached, when no usable slot is empty: keeps it if the
-    /// budget allows, in place of another if need be; what goes, goes to the arena.
+    /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
+    /// allows, in place of another if need be; what goes, goes to the arena.
     void free_past_slots(std::uintptr_t block, std::size_t bytes) noexcept;
     /// Any thread: puts the blocks of the large slots back to the arena. Returns the bytes whose credits
     /// lapsed, for NodeArena::release_lapsed.

@@ -2,11 +2,14 @@
 // Must not know: arenas, topology.
 #include "os/memory_policy.h"
 
+#include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "os/system_calls.h"
+#include "os/virtual_memory.h"
 
 namespace numapool::os {
 namespace {
@@ -24,15 +27,40 @@ int bind(std::uintptr_t address, std::size_t bytes, int mode, const NodeMask& no
                                          kMaskBits, present == Present::kMove ? MPOL_MF_MOVE : 0));
 }
 
+/// The kernel's record of which pages this process has in its own page table. mincore is not enough: of a
+/// file it tells what is cached for anyone.
+class OwnPages {
+public:
+    OwnPages() noexcept : file_(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+    OwnPages(const OwnPages&) = delete;
+    OwnPages& operator=(const OwnPages&) = delete;
+    ~OwnPages() {
+        if (file_ >= 0) ::close(file_);
+    }
+    bool readable() const noexcept { return file_ >= 0; }
+    bool have(const void* page) const noexcept {
+        constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
+        std::uint64_t entry = 0;
+        const auto number = reinterpret_cast<std::uintptr_t>(page) / page_bytes();
+        const auto offset = static_cast<off_t>(number * sizeof entry);
+        return ::pread(file_, &entry, sizeof entry, offset) == sizeof entry && (entry & kPresent) != 0;
+    }
+
+private:
+    int file_;
+};
+
 /// The second way to an answer: one page at a time, and only those that are there.
 int locate_by_policy(std::span<void*> pages, std::span<int> nodes) noexcept {
     const SystemCalls& calls = counted_calls();
+    const OwnPages own;
+    if (!own.readable()) return EACCES;
     for (std::size_t i = 0; i < pages.size(); ++i) {
         unsigned char resident = 0;
         if (calls.resident(pages[i], 1, &resident) != 0) {
             if (errno != ENOMEM) return errno;
             nodes[i] = -EFAULT;
-        } else if ((resident & 1) == 0) {
+        } else if ((resident & 1) == 0 || !own.have(pages[i])) {
             nodes[i] = -ENOENT;
         } else if (calls.get_policy(&nodes[i], nullptr, 0, pages[i], MPOL_F_NODE | MPOL_F_ADDR) != 0) {
             return errno;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "os/system_calls.h"
 
@@ -33,6 +34,20 @@ public:
         std::size_t nodes = 0;
         for (const unsigned long word : words_) nodes += static_cast<std::size_t>(std::popcount(word));
         return nodes;
+    }
+    /// Ascending.
+    std::vector<int> list() const {
+        std::vector<int> nodes;
+        for (int node = 0; node < kMaxNodes; ++node) {
+            if (has(node)) nodes.push_back(node);
+        }
+        return nodes;
+    }
+    bool within(const NodeMask& other) const noexcept {
+        for (std::size_t i = 0; i < words_.size(); ++i) {
+            if ((words_[i] & ~other.words_[i]) != 0) return false;
+        }
+        return true;
     }
     bool empty() const noexcept { return *this == NodeMask(); }
     const unsigned long* words() const noexcept { return words_.data(); }
@@ -61,8 +76,9 @@ int interleave_nodes(std::uintptr_t address, std::size_t bytes, const NodeMask& 
 
 /// Writes for each page its node, or -ENOENT (no page there), or -EFAULT (not mapped); `nodes` is as long as
 /// `pages`, which are multiples of the page size. Asks move_pages; where that is refused, get_mempolicy for
-/// the pages that mincore calls resident, since it would fault in others. By that second way a page that was
-/// only ever read may be told to lie where the kernel keeps its page of zeros.
+/// the pages that this process has in its page table (mincore, pagemap), since it would fault in others. By
+/// that second way a page that was only ever read may be told to lie where the kernel keeps its page of
+/// zeros.
 int locate_pages(std::span<void*> pages, std::span<int> nodes) noexcept;
 
 /// Where memory comes from that no policy of its own covers, for one thread.

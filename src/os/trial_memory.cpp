@@ -61,13 +61,4 @@ int locate_by_get_mempolicy(std::uintptr_t address, int& node) noexcept {
     return 0;
 }
 
-const char* policy_name(int mode) noexcept {
-    // In the order of their numbers; the last two are newer than some headers.
-    static constexpr std::array<const char*, 7> kNames{
-        "default", "preferred", "bind", "interleave", "local", "preferred-many", "weighted-interleave"};
-    // The flags are the high bits; those of newer kernels too.
-    const auto number = static_cast<unsigned>(mode) & 0xFFFU;
-    return number < kNames.size() ? kNames[number] : "unknown";
-}
-
 }  // namespace numapool::os

@@ -37,7 +37,4 @@ int locate_by_move_pages(std::uintptr_t address, int& node) noexcept;
 /// By get_mempolicy alone; a page that is not there is faulted in.
 int locate_by_get_mempolicy(std::uintptr_t address, int& node) noexcept;
 
-/// "default", "preferred", "bind", ... for a mode as get_thread_policy() tells it; "unknown" for others.
-const char* policy_name(int mode) noexcept;
-
 }  // namespace numapool::os

@@ -101,7 +101,7 @@ void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::F
         return block;
     }
     void* result = nullptr;
-    Placing placing{bind_mode(request)};
+    Placing placing{bind_mode(request, *arena_at(index))};
     for (bool first = true;; first = false) {
         with_cache(index, [&](cache::ArenaCache& cache) {
             const Taken taken = take(cache, bytes, alignment, failure);
@@ -172,12 +172,9 @@ bool PoolCore::requested_remotely(const Placement& placement, std::uint32_t inde
 void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes,
                          const Request& request, Placing& placing, base::Failure& failure) noexcept {
     const arena::NodeArena& arena = cache.arena();
-    if (placing.mode != BindMode::kNone) {
-        if (const int error = place(cache, taken, placing); error != 0) {
-            failure = {ErrorCode::kPlacementFailed, error, bytes, 0};
-            discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
-            return nullptr;
-        }
+    if (placing.mode != BindMode::kNone && !place(cache, taken, placing, failure)) {
+        discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
+        return nullptr;
     }
     if (request.zeroed && !taken.zero) std::memset(taken.address, 0, bytes);
     cache::ThreadFigures& figures = cache.figures;

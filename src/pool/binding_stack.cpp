@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <new>
 #include <utility>
 
 #include "topology/cpu_binding.h"
@@ -19,12 +21,20 @@ struct Holder {
     ~Holder() { stack_is_gone = true; }
 };
 
-// The CPUs first: a policy that the system refuses to bring back harms less than a wrong CPU.
+/// All or nothing.
 int bring_back(const ThreadState& state) noexcept {
+    std::vector<int> bound;
+    try {
+        if (state.policy) bound = topology::current_cpus();
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
+    }
     if (!state.cpus.empty()) {
         if (const int error = topology::bind_thread_to_cpus(state.cpus); error != 0) return error;
     }
-    return state.policy ? os::set_thread_policy(*state.policy) : 0;
+    const int error = state.policy ? os::set_thread_policy(*state.policy) : 0;
+    if (error != 0 && !state.cpus.empty()) topology::bind_thread_to_cpus(bound);
+    return error;
 }
 
 }  // namespace

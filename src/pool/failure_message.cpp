@@ -18,6 +18,22 @@ std::string list(const std::vector<int>& nodes) {
     return text;
 }
 
+std::string placement_problem(const base::Failure& failure, const std::string& system) {
+    switch (static_cast<PlacementFailure>(failure.bound)) {
+        case PlacementFailure::kRefused:
+            return " could not be asked for on the node" + system +
+                   "; allow mbind (CAP_SYS_NICE in a container) and the node (cpuset.mems)";
+        case PlacementFailure::kNoMemory:
+            return " could not be faulted in on the node asked for" + system + "; free memory there";
+        case PlacementFailure::kNotShown:
+            return " could not be shown to lie on the node asked for" + system +
+                   "; allow move_pages, or get_mempolicy (CAP_SYS_NICE in a container)";
+        case PlacementFailure::kElsewhere:
+            break;
+    }
+    return " could not be had on the node asked for; free memory there";
+}
+
 }  // namespace
 
 void throw_failure(const PoolCore& core, const base::Failure& failure) {
@@ -42,17 +58,8 @@ void throw_failure(const PoolCore& core, const base::Failure& failure) {
                                                      std::to_string(failure.bound) +
                                                      " bytes; return buffers or raise max_bytes");
         case ErrorCode::kPlacementFailed:
-            if (failure.system_error > 0) {
-                throw PlacementError(failure.code,
-                                     who + value + " bytes could not be shown to lie on the node asked for" +
-                                         system +
-                                         "; allow move_pages (CAP_SYS_NICE in a container), or use "
-                                         "bind=\"advisory\"");
-            }
-            throw PlacementError(failure.code,
-                                 who + value +
-                                     " bytes could not be had on the node asked for; free memory there, or "
-                                     "use bind=\"advisory\"");
+            throw PlacementError(failure.code, who + value + " bytes" + placement_problem(failure, system) +
+                                                   ", or use bind=\"advisory\"");
         case ErrorCode::kClosed:
             throw ClosedError(failure.code, who + "it is closed; make a new pool to allocate from");
         default:

@@ -7,6 +7,14 @@
 
 namespace numapool::detail {
 
+/// Why a strict request failed: Failure::bound beside ErrorCode::kPlacementFailed.
+enum class PlacementFailure : std::size_t {
+    kElsewhere,  ///< pages lie on other nodes and cannot be moved
+    kRefused,    ///< the system would not be told where pages shall lie
+    kNoMemory,   ///< pages could not be faulted in
+    kNotShown,   ///< pages could not be looked up
+};
+
 /// Throws the exception that `failure` of an operation on `core` stands for.
 [[noreturn]] void throw_failure(const PoolCore& core, const base::Failure& failure);
 

@@ -3,24 +3,15 @@
 #include "numapool/memory_pool.h"
 
 #include <atomic>
-#include <cstdlib>
-#include <cstring>
 
 #include "pool/failure_message.h"
 #include "pool/fast_path.h"
+#include "pool/plain_heap.h"
 #include "pool/pool_core.h"
 #include "topology/discovery.h"
 
 namespace numapool {
 namespace {
-
-bool disabled_by_environment() {
-    const char* text = std::getenv("NUMAPOOL_DISABLE");
-    if (text == nullptr || *text == '\0' || std::strcmp(text, "0") == 0) return false;
-    if (std::strcmp(text, "1") == 0) return true;
-    throw ArgumentError(ErrorCode::kInvalidOption,
-                        "NUMAPOOL_DISABLE is \"" + std::string(text) + "\"; 0 or 1 are possible");
-}
 
 PoolOptions complete(const PoolOptions& options) {
     static constinit std::atomic<unsigned> number{0};
@@ -33,7 +24,7 @@ PoolOptions complete(const PoolOptions& options) {
 detail::PoolCore* make_core(const PoolOptions& options) {
     detail::CoreSettings settings;
     settings.topology = &topology::system_topology();
-    settings.disabled = disabled_by_environment();
+    settings.disabled = detail::PlainHeap::wanted();
     detail::PoolCore* core = detail::PoolCore::create(complete(options), settings);
     if (core == nullptr) {
         throw OutOfMemoryError(ErrorCode::kOutOfMemory, "no memory for another pool, or " +

@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <span>
 
 #include "base/bits.h"
 #include "base/log.h"
 #include "os/virtual_memory.h"
+#include "pool/failure_message.h"
 #include "pool/pool_core.h"
 #include "topology/cpu_binding.h"
 #include "topology/node_files.h"
@@ -20,7 +22,7 @@ constexpr std::uint64_t kCpusetFileMs = 100;  // between two readings where only
 /// While it lives, the calling thread runs on some CPUs, as far as the system lets it.
 class Visit {
 public:
-    explicit Visit(const std::vector<int>& cpus) noexcept {
+    explicit Visit(std::span<const int> cpus) noexcept {
         try {
             if (!cpus.empty()) home_ = topology::current_cpus();
         } catch (const std::bad_alloc&) {
@@ -98,7 +100,8 @@ int PoolCore::populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintp
         [&](std::uintptr_t at, std::size_t bytes, int node) {
             const std::int16_t index = node >= 0 ? arena_of_memory_[static_cast<std::size_t>(node)] : -1;
             const bool there = index < 0 || os::current_node() == node;
-            const Visit visit(there ? std::vector<int>{} : arenas_[static_cast<std::size_t>(index)].cpus);
+            const Visit visit(there ? std::span<const int>()
+                                    : std::span<const int>(arenas_[static_cast<std::size_t>(index)].cpus));
             if (const int refused = os::populate(at, bytes); refused != 0) error = refused;
         });
     return error;
@@ -107,44 +110,53 @@ int PoolCore::populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintp
 base::Result<bool> PoolCore::prefault(std::uint32_t index, std::size_t bytes) noexcept {
     arena::NodeArena& arena = *arena_at(index);
     const bool told = arena.policy_error() == 0;
-    const Visit visit(told ? std::vector<int>{} : arenas_[index].cpus);
+    const Visit visit(told ? std::span<const int>() : std::span<const int>(arenas_[index].cpus));
     return arena.prefault(bytes);
 }
 
-int PoolCore::place(cache::ArenaCache& cache, const Taken& taken, Placing& placing) noexcept {
+bool PoolCore::place(cache::ArenaCache& cache, const Taken& taken, Placing& placing,
+                     base::Failure& failure) noexcept {
     arena::NodeArena& arena = cache.arena();
     const bool strict = placing.mode == BindMode::kStrict;
     placing.fresh = taken.reused_bytes != taken.bytes;
-    if (single_arena_ && !strict) return 0;
+    if (single_arena_ && !strict) return true;
     if (!single_arena_ && !arena.asked_home()) arena.ask_home(os::Present::kMove);
+    const int policy_error = arena.policy_error();
+    const auto fail = [&](int error, PlacementFailure why) {
+        failure = {ErrorCode::kPlacementFailed, error, taken.bytes, static_cast<std::size_t>(why)};
+        return false;
+    };
+    if (strict && policy_error != 0) return fail(policy_error, PlacementFailure::kRefused);
+    if (!strict && !placing.fresh) return true;
+
     const bool large = taken.size_class == base::kSizeClasses;
     const auto address = reinterpret_cast<std::uintptr_t>(taken.address);
     std::uintptr_t begin = base::align_down(address, os::page_bytes());
     std::uintptr_t end = base::align_up(address + taken.bytes, os::page_bytes());
-    if (!strict) {
-        if (!placing.fresh) return 0;
-        if (!large) {
-            // Slabs grow by slices, each begun by one block, and count as committed from then on.
-            begin = base::align_up(address, base::kSliceBytes);
-            end = base::align_up(address + taken.bytes, base::kSliceBytes);
-        } else if (arena.policy_error() == 0) {
-            // Where there is room, pages appear as they are touched, and are looked up when they come back.
-            const Placement& placement = arenas_[arena.settings().index].placement;
-            if (placement.kind() != Placement::Kind::kNode ||
-                !has_less_free_than(placement.node(), taken.bytes))
-                return 0;
+    if (placing.fresh && !large) {
+        // Slabs grow by slices, each begun by one block, and count as committed from then on.
+        const std::uintptr_t slices_begin = base::align_up(address, base::kSliceBytes);
+        const std::uintptr_t slices_end = base::align_up(address + taken.bytes, base::kSliceBytes);
+        if (!strict) begin = slices_begin;
+        if (!strict || slices_begin < slices_end) end = slices_end;
+    } else if (!strict && policy_error == 0) {
+        // Where there is room, pages appear as they are touched, and are looked up when they come back.
+        const Placement& placement = arenas_[arena.settings().index].placement;
+        if (placement.kind() != Placement::Kind::kNode ||
+            !has_less_free_than(placement.node(), taken.bytes)) {
+            arena::mark_block(address, arena::BlockState::kNew);
+            return true;
         }
     }
-    if (begin >= end) return 0;
+    if (begin >= end) return true;
     const int refused = populate(arena, begin, end);
-    const bool movable = !single_arena_ && arena.policy_error() == 0;
+    const bool movable = !single_arena_ && policy_error == 0;
     const arena::PageCheck check = arena.check_pages(begin, end - begin, movable);
     placing.elsewhere = check.elsewhere;
-    if (large && placing.fresh) arena::mark_block(address, arena::BlockState::kLive);
-    if (!strict) return 0;
-    if (refused != 0) return refused;
-    if (check.home == (end - begin) / os::page_bytes()) return 0;
-    return check.error != 0 ? check.error : -1;
+    if (!strict) return true;
+    if (refused != 0) return fail(refused, PlacementFailure::kNoMemory);
+    if (check.error != 0) return fail(check.error, PlacementFailure::kNotShown);
+    return check.home == (end - begin) / os::page_bytes() || fail(0, PlacementFailure::kElsewhere);
 }
 
 void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept {
@@ -169,6 +181,7 @@ void PoolCore::settle(arena::AddressRange& range, std::uintptr_t address) noexce
     const arena::PageCheck check = arena.check_pages(address, bytes, arena.policy_error() == 0);
     if (check.elsewhere == 0) return;
     ArenaSlot& slot = arenas_[range.arena_index];
+    if (slot.forbidden.load(std::memory_order_relaxed)) return;  // counted when it was handed out
     slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
     if (arena.policy_error() == 0) tell_of_pages_elsewhere(slot.placement);
 }
@@ -178,24 +191,25 @@ void PoolCore::look_at_cpuset() noexcept {
     os::NodeMask allowed;
     if (os::get_allowed_nodes(allowed) != 0) {
         const std::uint64_t now = os::coarse_milliseconds();
-        if (now - cpuset_read_at_ms_.exchange(now, std::memory_order_relaxed) < kCpusetFileMs) return;
-        if (!read_allowed_nodes(allowed)) return;
+        std::uint64_t last = cpuset_read_at_ms_.load(std::memory_order_relaxed);
+        if (now - last < kCpusetFileMs ||
+            !cpuset_read_at_ms_.compare_exchange_strong(last, now, std::memory_order_relaxed) ||
+            !read_allowed_nodes(allowed))
+            return;
     }
-    const auto forbidden = [&](const ArenaSlot& slot) { return !allowed.has(slot.placement.node()); };
     bool changed = false;
-    for (std::uint32_t index = 0; index < node_arenas_; ++index) {
-        const ArenaSlot& slot = arenas_[index];
-        changed |= slot.forbidden.load(std::memory_order_relaxed) != forbidden(slot);
-    }
+    for_each_arena([&](std::uint32_t index, const arena::NodeArena& arena) {
+        const bool before = arenas_[index].forbidden.load(std::memory_order_relaxed);
+        changed |= before == arena.settings().home.within(allowed);
+    });
     if (!changed) return;
     const std::lock_guard lock(growth_mutex_);
-    for (std::uint32_t index = 0; index < node_arenas_; ++index) {
-        ArenaSlot& slot = arenas_[index];
-        const bool now = forbidden(slot);
-        const bool given_back = slot.forbidden.exchange(now, std::memory_order_relaxed) && !now;
+    for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        const bool now = !arena.settings().home.within(allowed);
+        const bool given_back = arenas_[index].forbidden.exchange(now, std::memory_order_relaxed) && !now;
         // The kernel had moved the node's pages away.
-        if (given_back && arena_at(index)->asked_home()) arena_at(index)->ask_home(os::Present::kMove);
-    }
+        if (given_back && arena.asked_home()) arena.ask_home(os::Present::kMove);
+    });
     set_short_ways();
 }
 
@@ -217,9 +231,10 @@ void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
     }
     ArenaSlot& slot = arenas_[index];
     const bool forbidden = slot.forbidden.load(std::memory_order_relaxed);
-    if (forbidden || placing.elsewhere != 0) slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
-    if (forbidden) return;
     const int error = arena_at(index)->policy_error();
+    if (forbidden || error != 0 || placing.elsewhere != 0)
+        slot.fallbacks.fetch_add(1, std::memory_order_relaxed);
+    if (forbidden) return;
     static constinit std::atomic<bool> told_refused{false};
     if (error != 0) {
         tell(&told_refused, LogLevel::kWarning,
@@ -239,8 +254,13 @@ std::vector<PlacementCheck> PoolCore::verify_placement() {
         const arena::PageCheck check = arena.check_all_pages(found);
         const Placement& placement = arenas_[index].placement;
         const std::vector<int> nodes = placement.nodes();
-        PlacementCheck entry{
-            nodes.empty() ? 0 : nodes[0], {}, {}, check.home, check.elsewhere, check.unknown};
+        PlacementCheck entry{nodes.empty() ? 0 : nodes[0],
+                             {},
+                             placement.weights(),
+                             {},
+                             check.home,
+                             check.elsewhere,
+                             check.unknown};
         if (placement.kind() == Placement::Kind::kInterleave) entry.interleaved_over = nodes;
         for (std::size_t node = 0; node < found.size(); ++node) {
             if (found[node] != 0) entry.pages_on[static_cast<int>(node)] = found[node];

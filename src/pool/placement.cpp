@@ -107,15 +107,8 @@ Placement Placement::interleave(std::span<const int> nodes, std::span<const int>
 }
 
 std::vector<int> Placement::nodes() const {
-    std::vector<int> result;
-    if (kind_ == Kind::kNode) result.push_back(value_);
-    if (kind_ == Kind::kInterleave) {
-        const os::NodeMask& mask = detail::interleave_set(value_).nodes;
-        for (int node = 0; node < os::NodeMask::kMaxNodes; ++node) {
-            if (mask.has(node)) result.push_back(node);
-        }
-    }
-    return result;
+    if (kind_ == Kind::kInterleave) return detail::interleave_set(value_).nodes.list();
+    return kind_ == Kind::kNode ? std::vector{value_} : std::vector<int>{};
 }
 
 std::vector<int> Placement::weights() const {

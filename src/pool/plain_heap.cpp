@@ -3,9 +3,13 @@
 #include "pool/plain_heap.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
+#include <string>
 #include <unordered_map>
+
+#include "numapool/errors.h"
 
 namespace numapool::detail {
 namespace {
@@ -19,6 +23,14 @@ std::unordered_map<const void*, PlainBlock>& table() {
 }
 
 }  // namespace
+
+bool PlainHeap::wanted() {
+    const char* text = std::getenv("NUMAPOOL_DISABLE");
+    if (text == nullptr || *text == '\0' || std::strcmp(text, "0") == 0) return false;
+    if (std::strcmp(text, "1") == 0) return true;
+    throw ArgumentError(ErrorCode::kInvalidOption,
+                        "NUMAPOOL_DISABLE is \"" + std::string(text) + "\"; 0 or 1 are possible");
+}
 
 void* PlainHeap::allocate(PoolCore& pool, std::size_t bytes, std::size_t alignment) noexcept {
     void* block = nullptr;

@@ -17,6 +17,9 @@ struct PlainBlock {
 /// Thread safety: any thread. A lock and a hash table: this mode is for finding faults, not for speed.
 class PlainHeap {
 public:
+    /// Whether NUMAPOOL_DISABLE asks for it. Throws ArgumentError (kInvalidOption) for a value that is
+    /// neither 0 nor 1.
+    static bool wanted();
     /// `alignment` is a power of two, at least that of a pointer; nullptr without memory.
     static void* allocate(PoolCore& pool, std::size_t bytes, std::size_t alignment) noexcept;
     static std::optional<PlainBlock> find(const void* block) noexcept;

@@ -90,7 +90,7 @@ private:
         std::vector<int> cpus;  ///< of the node
         // Relaxed: figures and hints, guarding no other memory.
         std::atomic<bool> forbidden{
-            false};  ///< the process's cpuset took the node away after the pool was made
+            false};  ///< the process's cpuset took a node away after the pool was made
         std::atomic<bool> told_forbidden{false};
         std::atomic<std::uint64_t> fallbacks{0};  ///< buffers with pages elsewhere
     };
@@ -128,12 +128,16 @@ private:
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
 
     // Where pages lie: place.cpp
-    BindMode bind_mode(const Request& request) const noexcept {
-        return options_.numa_aware ? request.bind.value_or(options_.bind) : BindMode::kNone;
+    /// What a request asks for. Memory that is bound already stays so for one that asks for nothing.
+    BindMode bind_mode(const Request& request, const arena::NodeArena& arena) const noexcept {
+        if (!options_.numa_aware) return BindMode::kNone;
+        const BindMode asked = request.bind.value_or(options_.bind);
+        return asked == BindMode::kNone && arena.asked_home() ? BindMode::kAdvisory : asked;
     }
-    /// Sees to it that the block's pages come to lie where they shall, or looks whether they do. 0; for a
-    /// strict request also -1 if they do not, or the errno of the call that could not tell.
-    int place(cache::ArenaCache& cache, const Taken& taken, Placing& placing) noexcept;
+    /// Sees to it that the block's pages come to lie where they shall, or looks whether they do. False, with
+    /// the reason in `failure`, if a strict request cannot be served with it.
+    bool place(cache::ArenaCache& cache, const Taken& taken, Placing& placing,
+               base::Failure& failure) noexcept;
     /// Counts and tells what place() found. No lock may be held.
     void report(std::uint32_t index, const Placing& placing) noexcept;
     /// Gives the pages of a block back that does not lie where it should, then the block.

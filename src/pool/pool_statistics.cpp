@@ -166,12 +166,13 @@ Statistics PoolCore::statistics() {
         result.idle_bytes += node.idle_bytes;
         if (monitoring_) result.bytes_requested += sums.requested;
         result.auto_returns += sums.auto_returns;
-        // Ranges get their policy before their first block, and a system that refuses one refuses all; but a
-        // node outside the cpuset is refused only while it is.
+        // A system that refuses one range its policy refuses all, from the first on. Buffers of a pool that
+        // does not ask by itself are counted one by one, as they ask.
         const ArenaSlot& slot = arenas_[index];
-        const bool refused = arena.policy_error() != 0 && !slot.forbidden.load(std::memory_order_relaxed);
+        node.placement_refused = arena.policy_error() != 0 && options_.bind != BindMode::kNone &&
+                                 !slot.forbidden.load(std::memory_order_relaxed);
         node.fallback_allocations =
-            refused ? node.allocations : slot.fallbacks.load(std::memory_order_relaxed);
+            node.placement_refused ? node.allocations : slot.fallbacks.load(std::memory_order_relaxed);
         result.fallback_allocations += node.fallback_allocations;
         result.metadata_bytes += arena.metadata_bytes();
         for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {

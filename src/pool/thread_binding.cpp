@@ -71,20 +71,12 @@ void compare_cpus(const NumaNode& node, const Launch& launch, Notes& notes) {
                   text_of(all->second));
 }
 
-std::vector<int> nodes_in(const os::NodeMask& mask) {
-    std::vector<int> nodes;
-    for (int node = 0; node < os::NodeMask::kMaxNodes; ++node) {
-        if (mask.has(node)) nodes.push_back(node);
-    }
-    return nodes;
-}
-
 void bind_memory(const NumaNode& node, const Launch& launch, ThreadState& before, Notes& notes) {
     static std::atomic<bool> launcher_told{false};
     static std::atomic<bool> no_memory_told{false};
     static std::atomic<bool> refusal_told{false};
     if (!launch.policy.is_default()) {
-        const std::vector<int> nodes = nodes_in(launch.policy.nodes);
+        const std::vector<int> nodes = launch.policy.nodes.list();
         notes.add(launcher_told, LogLevel::kInfo,
                   std::string("the launcher's memory policy stays: ") + launch.policy.name() +
                       (nodes.empty() ? "" : "=" + text_of(nodes)));

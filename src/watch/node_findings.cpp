@@ -107,11 +107,8 @@ Finding find_thread_policy(const Examination& seen) {
         return {"thread policy", FindingState::kNote,
                 "unknown: get_mempolicy says " + error_text(*probe.policy_read), ""};
     }
-    const std::string name = os::policy_name(probe.thread_policy.mode);
-    std::vector<int> nodes;
-    for (int node = 0; node < os::NodeMask::kMaxNodes; ++node) {
-        if (probe.thread_policy.nodes.has(node)) nodes.push_back(node);
-    }
+    const std::string name = probe.thread_policy.name();
+    const std::vector<int> nodes = probe.thread_policy.nodes.list();
     if (name == "default")
         return {"thread policy", FindingState::kGood, "default: memory lies where it is first touched", ""};
     return {"thread policy", FindingState::kNote,

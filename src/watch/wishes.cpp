@@ -2,10 +2,8 @@
 // Must not know: whether anything can work.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
-#include "numapool/errors.h"
-
+#include "pool/plain_heap.h"
 #include "watch/asked_findings.h"
 
 namespace numapool::watch {
@@ -14,14 +12,6 @@ namespace {
 const char* variable(const char* name) {
     const char* const text = std::getenv(name);
     return text == nullptr || *text == '\0' ? nullptr : text;
-}
-
-bool disabled_by_environment() {
-    const char* const text = variable("NUMAPOOL_DISABLE");
-    if (text == nullptr || std::strcmp(text, "0") == 0) return false;
-    if (std::strcmp(text, "1") == 0) return true;
-    throw ArgumentError(ErrorCode::kInvalidOption,
-                        "NUMAPOOL_DISABLE is \"" + std::string(text) + "\"; 0 or 1 are possible");
 }
 
 }  // namespace
@@ -34,7 +24,7 @@ Wishes gather_wishes(const DiagnosisRequest& request) {
     environment.validate();
 
     Wishes wishes;
-    wishes.disabled = disabled_by_environment();
+    wishes.disabled = numapool::detail::PlainHeap::wanted();
     for (const int node : request.nodes) {
         if (std::find(wishes.nodes.begin(), wishes.nodes.end(), node) == wishes.nodes.end())
             wishes.nodes.push_back(node);

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdio>
 
+#include "topology/node_files.h"
+
 namespace numapool::watch {
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -22,16 +24,7 @@ std::string bytes_text(std::uint64_t bytes) {
 }
 
 std::string ranges_text(const std::vector<int>& numbers) {
-    std::string text;
-    for (std::size_t i = 0; i < numbers.size();) {
-        std::size_t last = i;
-        while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1) ++last;
-        if (!text.empty()) text += ',';
-        text += std::to_string(numbers[i]);
-        if (last != i) text += '-' + std::to_string(numbers[last]);
-        i = last + 1;
-    }
-    return text.empty() ? "none" : text;
+    return numbers.empty() ? "none" : topology::format_id_list(numbers);
 }
 
 std::string nodes_text(const std::vector<int>& nodes) {

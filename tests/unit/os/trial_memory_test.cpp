@@ -72,14 +72,5 @@ TEST(TrialMemory, EachLookUpAnswersAlone) {
     EXPECT_EQ(node, -1);
 }
 
-TEST(PolicyName, LeavesFlagsAside) {
-    EXPECT_EQ(policy_name(MPOL_DEFAULT), std::string("default"));
-    EXPECT_EQ(policy_name(MPOL_PREFERRED | MPOL_F_STATIC_NODES), std::string("preferred"));
-    EXPECT_EQ(policy_name(MPOL_BIND), std::string("bind"));
-    EXPECT_EQ(policy_name(MPOL_INTERLEAVE | MPOL_F_RELATIVE_NODES), std::string("interleave"));
-    EXPECT_EQ(policy_name(MPOL_LOCAL), std::string("local"));
-    EXPECT_EQ(policy_name(99), std::string("unknown"));
-}
-
 }  // namespace
 }  // namespace numapool::os

@@ -4,8 +4,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -232,6 +235,103 @@ TEST_F(PagePlacement, F40_ANodeThatIsTakenAwayIsNoticedAndToldAndComesBack) {
     const std::uint64_t then = figures_of(pool, 2).fallback_allocations;
     for (int i = 0; i < 3; ++i) PlayedPool::give(pool.get(100));
     EXPECT_EQ(figures_of(pool, 2).fallback_allocations, then);
+}
+
+TEST_F(PagePlacement, F40_ABufferForALostNodeCountsOnce) {
+    PlayedPool pool;
+    cycle(pool, 2);
+    FakeSystemCalls::allow_nodes({0, 1, 3});
+    FakeSystemCalls::fill_node(2, 0);
+    const std::uint64_t before = figures_of(pool, 2).fallback_allocations;
+    cycle(pool, 2, 30 * kMiB);
+    EXPECT_EQ(figures_of(pool, 2).fallback_allocations, before + 1);
+}
+
+TEST_F(PagePlacement, F40_AWeightedSetRecoversWithItsNode) {
+    const Messages messages;
+    PlayedPool pool;
+    const std::array<int, 2> nodes = {1, 3};
+    const std::array<int, 2> weights = {1, 2};
+    const Request request{.placement = Placement::interleave(nodes, weights)};
+    PlayedPool::give(pool.get(3 * kMiB, request));
+    FakeSystemCalls::allow_nodes({0, 1, 2});
+    FakeSystemCalls::refuse(Call::kBind, EINVAL);  // what the kernel says of a forbidden node
+    PlayedPool::give(pool.get(30 * kMiB, request));
+    const std::uint64_t during = pool->statistics().nodes.back().fallback_allocations;
+    EXPECT_EQ(during, 1U);
+    FakeSystemCalls::allow_all();
+    FakeSystemCalls::allow_nodes({0, 1, 2, 3});
+    EXPECT_EQ(pool->statistics().nodes.back().fallback_allocations, during);
+    PlayedPool::give(pool.get(60 * kMiB, request));
+    EXPECT_EQ(pool->statistics().nodes.back().fallback_allocations, during);
+    EXPECT_EQ(pool->verify_placement().back().elsewhere, 0U);
+    EXPECT_EQ(pool->verify_placement().back().interleave_weights, (std::vector{1, 2}));
+}
+
+TEST_F(PagePlacement, F40_WithoutGetMempolicyTheCpusetIsReadFromItsFile) {
+    // The pool has four nodes; the file tells of those of the machine at hand.
+    if (discover_topology().nodes.size() >= 4) GTEST_SKIP() << "this machine has all nodes of the played one";
+    PlayedPool pool;
+    FakeSystemCalls::refuse(Call::kGetPolicy, EPERM);
+    for (int i = 0; i < 10 && pool->all_nodes_allowed(); ++i) {
+        static_cast<void>(pool->statistics());  // more often than the file is read
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_FALSE(pool->all_nodes_allowed());
+    FakeSystemCalls::allow_all();
+    static_cast<void>(pool->statistics());
+    EXPECT_TRUE(pool->all_nodes_allowed());
+    FakeSystemCalls::refuse(Call::kGetPolicy, EPERM);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (pool->all_nodes_allowed() && std::chrono::steady_clock::now() < until) {
+        static_cast<void>(pool->statistics());
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_FALSE(pool->all_nodes_allowed());
+}
+
+TEST_F(PagePlacement, WithoutNumaPagesAreHomeAnywhere) {
+    PoolOptions options = quiet_options();
+    options.numa_aware = false;
+    PlayedPool pool(options);
+    cycle(pool, 3);
+    ASSERT_EQ(pool->verify_placement().size(), 1U);
+    EXPECT_EQ(pool->verify_placement()[0].elsewhere, 0U);
+    EXPECT_GT(pool->verify_placement()[0].home, 0U);
+}
+
+TEST_F(PagePlacement, F36_WhatWasNotAskedForIsNoFallback) {
+    const Messages messages;
+    FakeSystemCalls::refuse(Call::kBind, EPERM);
+    PoolOptions options = quiet_options();
+    options.bind = BindMode::kNone;
+    PlayedPool pool(options);
+    for (int i = 0; i < 10; ++i) PlayedPool::give(pool.get_on(1, 100));
+    EXPECT_EQ(pool->statistics().fallback_allocations, 0U);
+    const Request advisory{.placement = Placement::on_node(1), .bind = BindMode::kAdvisory};
+    for (int i = 0; i < 2; ++i) PlayedPool::give(pool.get(100, advisory));
+    EXPECT_EQ(pool->statistics().fallback_allocations, 2U);
+}
+
+TEST_F(PagePlacement, F39_AskingForMoreThanThePoolIsLookedAtFromTheFirstRequestOn) {
+    const Messages messages;
+    PoolOptions options = quiet_options();
+    options.bind = BindMode::kNone;
+    PlayedPool pool(options);
+    FakeSystemCalls::fill_node(1, 3);
+    void* block = pool.get(3 * kMiB, {.placement = Placement::on_node(1), .bind = BindMode::kAdvisory});
+    touch(block, 3 * kMiB);
+    PlayedPool::give(block);
+    EXPECT_EQ(figures_of(pool, 1).pages_looked_up, 3 * kMiB / os::page_bytes());
+    EXPECT_EQ(figures_of(pool, 1).fallback_allocations, 1U);
+}
+
+TEST_F(PagePlacement, SlicesThatStrictRequestsBeginAreLookedUpWhole) {
+    PlayedPool pool;
+    void* first = pool.get(100, {.placement = Placement::on_node(1), .bind = BindMode::kStrict});
+    ASSERT_NE(first, nullptr);
+    EXPECT_EQ(figures_of(pool, 1).pages_looked_up * os::page_bytes(), base::kSliceBytes);
+    PlayedPool::give(first);
 }
 
 }  // namespace
