@@ -72,6 +72,7 @@ void write_pages(JsonWriter& json, const ProveReport& report) {
     json.member("pool_disabled", pages.disabled).member("pool_bind", numapool::to_string(pages.pool_bind));
     json.member("pages", pages.pages()).member("right", pages.right()).member("elsewhere", pages.elsewhere());
     json.member("unverified", pages.unverified()).member("broken", pages.broken());
+    json.member("by_mapping", pages.by_mapping());
     json.member("fallback_allocations", pages.fallback_allocations);
     json.key("cases").begin_array();
     for (const AskedPages& asked : pages.cases) {
@@ -106,6 +107,7 @@ void write_speed(JsonWriter& json, const ProveReport& report) {
     for (const SpeedBuffer& buffer : speed.buffers) {
         json.begin_object().member("node", buffer.node).member("bytes", buffer.bytes);
         json.member("chain_bytes", buffer.chain_bytes).member("verified", buffer.verified());
+        json.member("evidence", numapool::to_string(buffer.found.evidence));
         pages_on(json, "found", buffer.found.pages_on);
         json.member("absent", buffer.found.absent).member("unknown", buffer.found.unknown);
         json.member("dropped", buffer.dropped).end();

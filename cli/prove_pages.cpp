@@ -124,7 +124,9 @@ private:
         }
         touch_pages(blocks);
         what.buffers += blocks.size();
-        add_pages(what.found, look_up_pages(blocks));
+        const numapool::PageMap found = look_up_pages(blocks);
+        if (found.evidence == numapool::Evidence::kMappings) what.by_mapping += found.total();
+        add_pages(what.found, found);
     }
 
     std::map<BindMode, std::unique_ptr<numapool::MemoryPool>> pools_;
@@ -233,6 +235,12 @@ std::uint64_t PagesResult::elsewhere() const {
 }
 
 std::uint64_t PagesResult::unverified() const { return pages() - right() - elsewhere(); }
+
+std::uint64_t PagesResult::by_mapping() const {
+    std::uint64_t sum = 0;
+    for (const AskedPages& asked : cases) sum += asked.by_mapping;
+    return sum;
+}
 
 std::uint64_t PagesResult::broken() const {
     std::uint64_t sum = 0;

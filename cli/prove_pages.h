@@ -24,11 +24,12 @@ struct AskedPages {
     numapool::BindMode bind = numapool::BindMode::kAdvisory;
     int thread_node = 0;
     std::size_t buffer_bytes = 0;
-    std::uint64_t buffers = 0;  ///< handed out, over all rounds
-    std::uint64_t refused = 0;  ///< buffers that the pool would not hand out
-    std::string refusal;        ///< what it said
-    numapool::PageMap found;    ///< of each round added up
-    bool reported = false;      ///< whether the pool's statistics tell of pages that lie elsewhere
+    std::uint64_t buffers = 0;     ///< handed out, over all rounds
+    std::uint64_t refused = 0;     ///< buffers that the pool would not hand out
+    std::string refusal;           ///< what it said
+    numapool::PageMap found;       ///< of each round added up
+    std::uint64_t by_mapping = 0;  ///< pages of rounds in which not every page was told of by itself
+    bool reported = false;         ///< whether the pool's statistics tell of pages that lie elsewhere
 
     std::uint64_t pages_right() const;
     std::uint64_t pages_elsewhere() const;
@@ -49,6 +50,7 @@ struct PagesResult {
     std::uint64_t right() const;
     std::uint64_t elsewhere() const;
     std::uint64_t unverified() const;  ///< absent and unknown
+    std::uint64_t by_mapping() const;  ///< known from what the kernel counts for whole mappings
     std::uint64_t broken() const;      ///< pages found elsewhere of cases that are broken()
 };
 

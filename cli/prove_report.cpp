@@ -67,6 +67,13 @@ void judge_pages(const ProveReport& report, Verdict& verdict) {
         say.push_back(fmt::format("{} of {} pages lay where they were asked for.", grouped(pages.right()),
                                   grouped(pages.pages())));
     }
+    if (pages.by_mapping() > 0) {
+        verdict.placement = "by mapping";
+        say.push_back(
+            fmt::format("{} of them are known only by what the kernel counts for whole mappings "
+                        "(/proc/self/numa_maps), not page by page.",
+                        grouped(pages.by_mapping())));
+    }
     if (elsewhere.unpromised > 0) {
         verdict.placement = "unpromised";
         say.push_back(fmt::format("{} lay elsewhere under bind none, which promises no node.",

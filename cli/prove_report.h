@@ -15,11 +15,13 @@
 namespace numapool_cli {
 
 inline constexpr const char* kLookedUpBy =
-    "numapool::where, which asks the kernel (move_pages, or get_mempolicy where that is refused)";
+    "numapool::where, which asks the kernel (move_pages; where that is refused get_mempolicy, then "
+    "numa_maps)";
 
 struct Verdict {
     /// "right" (every page looked up, and found right), "reported" (the pool told of those that were not),
-    /// "broken", "unverified" (not all were looked up), "unpromised" (bind none), "disabled", "nothing".
+    /// "broken", "by mapping" (right, but not told of each page by itself), "unverified" (not all were looked
+    /// up), "unpromised" (bind none), "disabled", "nothing".
     std::string placement;
     std::vector<std::string> sentences;
     bool failed = false;  ///< pages lie elsewhere and the pool did not tell

@@ -22,7 +22,7 @@ struct SpeedBuffer {
     numapool::PageMap found = {};
     std::string dropped = {};  ///< why nothing was measured here; empty if it was
 
-    bool verified() const;  ///< every page was looked up and lies on `node`
+    bool verified() const;  ///< every page lies on `node`, by what found.evidence says
 };
 
 /// One node's CPUs reading one node's memory; a sample a round.

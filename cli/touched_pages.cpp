@@ -71,6 +71,7 @@ void add_pages(numapool::PageMap& sum, const numapool::PageMap& part) {
     for (const auto& [node, pages] : part.pages_on) sum.pages_on[node] += pages;
     sum.absent += part.absent;
     sum.unknown += part.unknown;
+    if (sum.page_bytes == 0 || part.evidence < sum.evidence) sum.evidence = part.evidence;
     sum.page_bytes = part.page_bytes;
 }
 

@@ -118,7 +118,7 @@ def test_bind_from_the_environment_is_what_is_shown() -> None:
     assert {case["bind"] for case in told["pages"]["cases"]} == {"none", "strict"}
 
 
-def test_pages_that_cannot_be_looked_up_are_not_claimed() -> None:
+def test_pages_that_cannot_be_looked_up_one_by_one_are_said_to_be_known_by_mapping() -> None:
     numbers = {"x86_64": (279, 239), "aarch64": (239, 236)}.get(
         platform.machine()
     )  # move_pages, get_mempolicy
@@ -128,12 +128,12 @@ def test_pages_that_cannot_be_looked_up_are_not_claimed() -> None:
         told = report(prepare=_refuse(numbers))
     except subprocess.SubprocessError:
         pytest.skip("this system allows no system call filter")
-    assert told["verdict"]["placement"] == "unverified"
-    assert told["pages"]["right"] == 0
-    assert told["pages"]["unverified"] == told["pages"]["pages"] > 0
+    assert told["verdict"]["placement"] == "by mapping"
+    assert told["pages"]["by_mapping"] == told["pages"]["pages"] > 0
+    assert any("numa_maps" in sentence for sentence in told["verdict"]["sentences"])
     strict = [case for case in told["pages"]["cases"] if case["bind"] == "strict"]
     assert all(case["buffers"] == 0 and case["refusal"] for case in strict)
-    assert not any(buffer["verified"] for buffer in told["speed"]["buffers"])
+    assert {buffer["evidence"] for buffer in told["speed"]["buffers"]} == {"by mapping"}
 
 
 def _refuse(numbers: tuple[int, ...]) -> Callable[[], None]:
