@@ -15,6 +15,7 @@ PoolOptions with_max_bytes(std::size_t bytes) {
 
 // F07
 TEST(MaxBytes, F07_RequestsAboveTheLimitAreRefusedAndThePoolStaysUsable) {
+    const OnOneCpu here;
     MemoryPool pool(with_max_bytes(10 * kMiB));
     const auto before = figures(pool);
     for (const std::size_t bytes : {10 * kMiB + 1, kGiB, std::size_t{1} << 50}) {
@@ -34,6 +35,7 @@ TEST(MaxBytes, F07_RequestsAboveTheLimitAreRefusedAndThePoolStaysUsable) {
 }
 
 TEST(MaxBytes, IsExact) {
+    const OnOneCpu here;
     MemoryPool pool(with_max_bytes(10 * kMiB));
     std::vector<void*> blocks;
     for (int i = 0; i < 5; ++i) blocks.push_back(pool.allocate(2 * kMiB));
@@ -47,6 +49,7 @@ TEST(MaxBytes, IsExact) {
 }
 
 TEST(MaxBytes, HoldsForSmallBuffersToo) {
+    const OnOneCpu here;
     MemoryPool pool(with_max_bytes(kMiB));
     std::vector<void*> blocks;
     while (void* block = pool.try_allocate(1000)) blocks.push_back(block);
@@ -57,6 +60,7 @@ TEST(MaxBytes, HoldsForSmallBuffersToo) {
 }
 
 TEST(MaxBytes, IdleMemoryOfOtherSizesMakesRoom) {
+    const OnOneCpu here;
     MemoryPool pool(with_max_bytes(16 * kMiB));
     std::vector<void*> blocks;
     for (int i = 0; i < 4; ++i) blocks.push_back(pool.allocate(4 * kMiB));
@@ -81,6 +85,7 @@ TEST(MaxBytes, IdleMemoryOfOtherSizesMakesRoom) {
 }
 
 TEST(MaxBytes, NoIdleMemoryIsGivenUpForARequestThatCannotFit) {
+    const OnOneCpu here;
     MemoryPool pool(with_max_bytes(16 * kMiB));
     void* live = pool.allocate(8 * kMiB);
     pool.deallocate(pool.allocate(4 * kMiB));
@@ -120,6 +125,7 @@ void step(MemoryPool& pool, std::size_t count, std::size_t bytes) {
 }
 
 TEST(MaxBuffers, NeverLimitsLiveBuffers) {
+    const OnOneCpu here;
     PoolOptions options = steady_options();
     options.max_buffers = 1;
     MemoryPool pool(options);
@@ -230,6 +236,7 @@ TEST(MaxIdleBytes, TakesTheCountsPlaceForLargeBuffers) {
 }
 
 TEST(MaxIdleBytes, HoldsForLargeBuffers) {
+    const OnOneCpu here;
     for (const std::size_t most : {std::size_t{0}, kMiB, 10 * kMiB, 50 * kMiB}) {
         PoolOptions options = steady_options();
         options.max_idle_bytes = most;
@@ -245,6 +252,7 @@ TEST(MaxIdleBytes, HoldsForLargeBuffers) {
 }
 
 TEST(MaxIdleBytes, HoldsForMediumBuffersToo) {
+    const OnOneCpu here;
     PoolOptions options = steady_options();
     options.max_idle_bytes = 2 * kMiB;
     MemoryPool pool(options);
@@ -255,6 +263,7 @@ TEST(MaxIdleBytes, HoldsForMediumBuffersToo) {
 }
 
 TEST(Trim, KeepsWhatItIsToldToKeep) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     step(pool, 16, 4 * kMiB);
     EXPECT_EQ(pool.trim(100 * kMiB), 0U);
@@ -268,6 +277,7 @@ TEST(Trim, KeepsWhatItIsToldToKeep) {
 }
 
 TEST(Trim, LeavesLiveBuffersAlone) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     std::vector<void*> live;
     for (const std::size_t bytes : kSizes) {
@@ -293,6 +303,7 @@ TEST(Trim, TakesLargeBuffersThatOtherThreadsKeepReady) {
 }
 
 TEST(Closing, GivesIdleMemoryBack) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     step(pool, 8, 4 * kMiB);
     void* live = pool.allocate(4 * kMiB);

@@ -31,6 +31,7 @@ TEST(Figures, HitsAndMissesAreExact) {
 }
 
 TEST(Figures, PrefaultedMemoryIsNoHit) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     pool.initialize(16 * kMiB);
     for (const std::size_t bytes : {std::size_t{100}, 100 * kKiB, 5 * kMiB})
@@ -39,6 +40,7 @@ TEST(Figures, PrefaultedMemoryIsNoHit) {
 }
 
 TEST(Figures, BytesAreExact) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     std::uint64_t requested = 0;
     std::uint64_t handed_out = 0;
@@ -61,6 +63,7 @@ TEST(Figures, BytesAreExact) {
 }
 
 TEST(Figures, EfficiencyIsAboveEightNinths) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     for (std::size_t bytes = 600; bytes < 20 * kMiB; bytes += bytes / 7)
         pool.deallocate(pool.allocate(bytes));
@@ -69,6 +72,7 @@ TEST(Figures, EfficiencyIsAboveEightNinths) {
 }
 
 TEST(Figures, TiersAreByTheBlock) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     void* small = pool.allocate(960);
     void* medium = pool.allocate(kMiB);
@@ -91,6 +95,7 @@ TEST(Figures, TiersAreByTheBlock) {
 }
 
 TEST(Figures, NoIdleBufferIsCountedWhoseMemoryIsInUse) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     void* a = pool.allocate(4 * kMiB);
     void* b = pool.allocate(4 * kMiB);
@@ -106,6 +111,7 @@ TEST(Figures, NoIdleBufferIsCountedWhoseMemoryIsInUse) {
 }
 
 TEST(Figures, WithoutMonitoringMarkedFieldsStayZeroAndOthersCount) {
+    const OnOneCpu here;
     PoolOptions options = steady_options();
     options.enable_monitoring = false;
     MemoryPool pool(options);
@@ -123,6 +129,7 @@ TEST(Figures, WithoutMonitoringMarkedFieldsStayZeroAndOthersCount) {
 }
 
 TEST(Figures, PeakIsTheHighestUsage) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     void* a = pool.allocate(8 * kMiB);
     void* b = pool.allocate(8 * kMiB);
@@ -138,6 +145,7 @@ TEST(Figures, PeakIsTheHighestUsage) {
 }
 
 TEST(Figures, ResidentBytesAreTheKernels) {
+    const OnOneCpu here;
     PoolOptions options = steady_options();
     options.bind = BindMode::kNone;  // where policies are refused, the pool touches new memory itself
     options.huge_pages = HugePages::kNever;
@@ -154,6 +162,7 @@ TEST(Figures, ResidentBytesAreTheKernels) {
 }
 
 TEST(Figures, PrefaultedMemoryIsIdleAndResident) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     pool.initialize(8 * kMiB);
     const Statistics s = pool.get_statistics();
@@ -163,6 +172,7 @@ TEST(Figures, PrefaultedMemoryIsIdleAndResident) {
 }
 
 TEST(Figures, RecordsAreBelowOnePercentOfWhatIsHeld) {
+    const OnOneCpu here;
     for (const std::size_t bytes : {4 * kKiB, 100 * kKiB, 4 * kMiB}) {
         MemoryPool pool(steady_options());
         std::vector<void*> blocks;
@@ -175,6 +185,7 @@ TEST(Figures, RecordsAreBelowOnePercentOfWhatIsHeld) {
 }
 
 TEST(Figures, SurviveTheThreadsThatMadeThem) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     void* kept = nullptr;
     for (int i = 0; i < 20; ++i) {
@@ -191,6 +202,7 @@ TEST(Figures, SurviveTheThreadsThatMadeThem) {
 }
 
 TEST(Figures, AreExactAfterThreadsMet) {
+    const OnOneCpu here;
     MemoryPool pool(steady_options());
     constexpr std::size_t kThreads = 4;
     constexpr std::size_t kRounds = 3000;
@@ -212,6 +224,7 @@ TEST(Figures, AreExactAfterThreadsMet) {
 }
 
 TEST(Figures, WordsForTiersAndCauses) {
+    const OnOneCpu here;
     EXPECT_STREQ(to_string(Tier::kSmall), "small");
     EXPECT_STREQ(to_string(Tier::kMedium), "medium");
     EXPECT_STREQ(to_string(Tier::kLarge), "large");
