@@ -1,27 +1,46 @@
-"""Owns the lines that have the system refuse calls in a process of its own, as a container's profile does."""
+"""Owns having the kernel refuse system calls to a new process, as a container's profile does."""
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import platform
+import struct
+from collections.abc import Callable
+from typing import Any
 
-MOVE_PAGES, GET_MEMPOLICY, SET_MEMPOLICY = (
-    (239, 236, 237) if platform.machine() == "aarch64" else (279, 239, 238)
-)
+import pytest
+
+CALLS = {
+    "x86_64": {"mbind": 237, "set_mempolicy": 238, "get_mempolicy": 239, "move_pages": 279},
+    "aarch64": {"mbind": 235, "get_mempolicy": 236, "set_mempolicy": 237, "move_pages": 239},
+}
 
 
-def refusing(*calls: int) -> str:
-    """Python code after which these system calls fail with EPERM; it exits with 77 where that cannot be had."""
-    return f"""
-import ctypes, struct, sys
-_calls = {list(calls)!r}
-_program = [struct.pack("HBBI", 0x20, 0, 0, 0)]  # load the call's number
-for _number in _calls:
-    _program.append(struct.pack("HBBI", 0x15, 0, 1, _number))  # another one: skip the refusal
-    _program.append(struct.pack("HBBI", 0x06, 0, 0, 0x50000 | 1))  # EPERM
-_program.append(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))  # allowed
-_filter = ctypes.create_string_buffer(b"".join(_program))
-_libc = ctypes.CDLL(None, use_errno=True)
-_argument = struct.pack("HxxxxxxQ", len(_program), ctypes.addressof(_filter))
-if _libc.prctl(38, 1, 0, 0, 0) != 0 or _libc.prctl(22, 2, _argument, 0, 0) != 0:
-    sys.exit(77)
-"""
+def number_of(call: str) -> int:
+    """Return a system call's number here; skip the test where it is not known."""
+    numbers = CALLS.get(platform.machine())
+    if numbers is None:
+        pytest.skip(f"the calls' numbers on {platform.machine()} are not known here")
+    return numbers[call]
+
+
+def refusing(*calls: str, error: int = errno.EPERM) -> Callable[[], None]:
+    """Return a subprocess's `preexec_fn` after which these calls fail; it raises where that cannot be had."""
+    load, equal, give = 0x20, 0x15, 0x06  # of BPF
+    program = struct.pack("HBBI", load, 0, 0, 0)
+    for call in calls:
+        program += struct.pack("HBBI", equal, 0, 1, number_of(call))
+        program += struct.pack("HBBI", give, 0, 0, 0x50000 | error)
+    program += struct.pack("HBBI", give, 0, 0, 0x7FFF0000)
+    kept = ctypes.create_string_buffer(program, len(program))
+    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def prepare(_kept: Any = kept) -> None:
+        no_new_privileges, seccomp, filter_mode = 38, 22, 2
+        libc.prctl(no_new_privileges, 1, 0, 0, 0)
+        if libc.prctl(seccomp, filter_mode, filter_, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "no system call filter")
+
+    return prepare

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
 import pathlib
-import platform
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from refusals import refusing
 
 COMMAND = pathlib.Path(sys.executable).with_name("numapool")
 VARIABLES = ("NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_MAX_BYTES", "NUMAPOOL_DISABLE")
@@ -118,36 +116,6 @@ def test_a_variable_that_cannot_be_read_is_wrong_usage() -> None:
     assert "NUMAPOOL_BIND" in done.stderr
 
 
-CALLS = {
-    "x86_64": {"mbind": 237, "set_mempolicy": 238, "get_mempolicy": 239, "move_pages": 279},
-    "aarch64": {"mbind": 235, "get_mempolicy": 236, "set_mempolicy": 237, "move_pages": 239},
-}
-
-
-def refusing(error: int, *names: str) -> Callable[[], None]:
-    """Return what has a new process refuse these calls with `error`, as a container's profile does."""
-    numbers = CALLS.get(platform.machine())
-    if numbers is None:
-        pytest.skip(f"the calls' numbers on {platform.machine()} are not known here")
-    load, equal, refuse = 0x20, 0x15, 0x06  # of BPF
-    program = struct.pack("HBBI", load, 0, 0, 0)
-    for name in names:
-        program += struct.pack("HBBI", equal, 0, 1, numbers[name])
-        program += struct.pack("HBBI", refuse, 0, 0, 0x50000 | error)
-    program += struct.pack("HBBI", refuse, 0, 0, 0x7FFF0000)
-    kept = ctypes.create_string_buffer(program, len(program))
-    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept))
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def prepare(_kept: Any = kept) -> None:
-        no_new_privileges, seccomp, filter_mode = 38, 22, 2
-        libc.prctl(no_new_privileges, 1, 0, 0, 0)
-        if libc.prctl(seccomp, filter_mode, filter_, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "no system call filter")
-
-    return prepare
-
-
 def under_filter(prepare: Callable[[], None], *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return doctor("--json", *arguments, prepare=prepare)
@@ -158,7 +126,7 @@ def under_filter(prepare: Callable[[], None], *arguments: str) -> subprocess.Com
 @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS])
 def test_f36_calls_that_the_kernel_refuses_are_named_with_a_remedy(error: int) -> None:
     names = ("mbind", "set_mempolicy", "get_mempolicy")
-    done = under_filter(refusing(error, *names))
+    done = under_filter(refusing(*names, error=error))
     assert done.returncode == 0, "nothing was asked for"
     for name in names:
         finding = findings(done)[name]
@@ -171,10 +139,10 @@ def test_f37_strict_needs_a_way_to_look_pages_up() -> None:
     usual = findings(doctor("--json"))
     if {usual["mbind"]["state"], usual["get_mempolicy"]["state"]} != {"ok"}:
         pytest.skip("this system refuses more than is refused here on purpose")
-    done = under_filter(refusing(errno.EPERM, "move_pages"), "--bind", "strict")
+    done = under_filter(refusing("move_pages"), "--bind", "strict")
     assert done.returncode == 0, done.stdout
     assert findings(done)["move_pages"]["state"] == "limited"
-    done = under_filter(refusing(errno.EPERM, "move_pages", "get_mempolicy"), "--bind", "strict")
+    done = under_filter(refusing("move_pages", "get_mempolicy"), "--bind", "strict")
     assert done.returncode == 1
     assert findings(done)["move_pages"]["state"] == "cannot"
     assert "EPERM" in findings(done)["bind strict"]["found"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import pathlib
-import platform
 import shutil
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from refusals import refusing
 
 COMMAND = pathlib.Path(sys.executable).with_name("numapool")
 VARIABLES = ("NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_MAX_BYTES", "NUMAPOOL_DISABLE")
@@ -119,13 +117,8 @@ def test_bind_from_the_environment_is_what_is_shown() -> None:
 
 
 def test_pages_that_cannot_be_looked_up_one_by_one_are_said_to_be_known_by_mapping() -> None:
-    numbers = {"x86_64": (279, 239), "aarch64": (239, 236)}.get(
-        platform.machine()
-    )  # move_pages, get_mempolicy
-    if numbers is None:
-        pytest.skip("the numbers of system calls are not known here")
     try:
-        told = report(prepare=_refuse(numbers))
+        told = report(prepare=refusing("move_pages", "get_mempolicy"))
     except subprocess.SubprocessError:
         pytest.skip("this system allows no system call filter")
     assert told["verdict"]["placement"] == "by mapping"
@@ -134,26 +127,6 @@ def test_pages_that_cannot_be_looked_up_one_by_one_are_said_to_be_known_by_mappi
     strict = [case for case in told["pages"]["cases"] if case["bind"] == "strict"]
     assert all(case["buffers"] == 0 and case["refusal"] for case in strict)
     assert {buffer["evidence"] for buffer in told["speed"]["buffers"]} == {"by mapping"}
-
-
-def _refuse(numbers: tuple[int, ...]) -> Callable[[], None]:
-    """Return what makes a child's system calls of these numbers fail with EPERM, by a seccomp filter."""
-    load, equal, give = 0x20, 0x15, 0x06
-    program = struct.pack("HBBI", load, 0, 0, 0)
-    for number in numbers:
-        program += struct.pack("HBBI", equal, 0, 1, number) + struct.pack("HBBI", give, 0, 0, 0x50001)
-    program += struct.pack("HBBI", give, 0, 0, 0x7FFF0000)
-    kept = ctypes.create_string_buffer(program, len(program))
-    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept))
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def prepare(_kept: Any = kept) -> None:
-        no_new_privileges, seccomp, filter_mode = 38, 22, 2
-        libc.prctl(no_new_privileges, 1, 0, 0, 0)
-        if libc.prctl(seccomp, filter_mode, filter_, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "no system call filter")
-
-    return prepare
 
 
 LYING_KERNEL = """

@@ -173,6 +173,7 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
                          const Request& request, Placing& placing, base::Failure& failure) noexcept {
     const arena::NodeArena& arena = cache.arena();
     if (placing.mode != BindMode::kNone && !place(cache, taken, placing, failure)) {
+        failure.value = bytes;
         discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
         return nullptr;
     }

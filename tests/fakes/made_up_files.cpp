@@ -28,4 +28,6 @@ void MadeUpFiles::write(const std::string& path, const std::string& text) const 
     std::ofstream(file) << text;
 }
 
+void MadeUpFiles::remove(const std::string& path) const { std::filesystem::remove_all(root_ + path); }
+
 }  // namespace numapool::fakes

@@ -16,6 +16,8 @@ public:
     const std::string& root() const noexcept { return root_; }
     /// `path` begins with "/". Makes folders as needed.
     void write(const std::string& path, const std::string& text) const;
+    /// A file, or a folder and all in it.
+    void remove(const std::string& path) const;
 
 private:
     std::string root_;

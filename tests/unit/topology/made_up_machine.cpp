@@ -4,9 +4,7 @@
 
 #include <stdlib.h>
 
-#include <fstream>
 #include <sstream>
-#include <stdexcept>
 
 namespace numapool::topology {
 namespace {
@@ -27,25 +25,6 @@ std::string cpu_map(const std::string& list) {
 }
 
 }  // namespace
-
-MadeUpMachine::MadeUpMachine() {
-    std::string name = (std::filesystem::temp_directory_path() / "numapool-machine-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder like " + name);
-    root_ = name;
-}
-
-MadeUpMachine::~MadeUpMachine() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-}
-
-void MadeUpMachine::write(const std::string& path, const std::string& text) const {
-    const std::filesystem::path file = root_ + path;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-}
-
-void MadeUpMachine::remove(const std::string& path) const { std::filesystem::remove_all(root_ + path); }
 
 void MadeUpMachine::add_cpus(int count) const {
     const std::string all = count == 1 ? "0" : "0-" + std::to_string(count - 1);

@@ -2,33 +2,20 @@
 // Must not know: what the code under test reads of it.
 #pragma once
 
-#include <filesystem>
 #include <string>
+
+#include "fakes/made_up_files.h"
 
 namespace numapool::topology {
 
-class MadeUpMachine {
+class MadeUpMachine : public fakes::MadeUpFiles {
 public:
-    MadeUpMachine();
-    MadeUpMachine(const MadeUpMachine&) = delete;
-    MadeUpMachine& operator=(const MadeUpMachine&) = delete;
-    ~MadeUpMachine();
-
-    /// What stands before "/sys" and "/proc".
-    const std::string& root() const noexcept { return root_; }
-    /// `path` begins with "/sys" or "/proc". Makes folders as needed.
-    void write(const std::string& path, const std::string& text) const;
-    void remove(const std::string& path) const;
-
     /// CPUs 0 to count - 1, all online.
     void add_cpus(int count) const;
     /// `cpus` as in "0-3"; `distances` to all nodes in their order. 4 KiB of every 8 KiB are free.
     void add_node(int id, const std::string& cpus, const std::string& distances, long total_kib) const;
     /// As /sys/devices/system/node/online tells; after all nodes.
     void set_online_nodes(const std::string& nodes) const;
-
-private:
-    std::string root_;
 };
 
 /// Has hwloc look below `root` while it lives.
