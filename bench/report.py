@@ -5,6 +5,7 @@ Must not know how figures are taken; it reads the results as they are written to
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -90,20 +91,25 @@ def python_table(rows: list[Results]) -> Table:
     return table
 
 
-def _placement_table(figures: dict[str, float]) -> Table:
-    table = Table(title="Placement: what it costs, CPU time of one thread, medians of three runs")
-    for heading in ("", "ns", "ratio"):
+def _placement_table(runs: list[dict[str, float]]) -> Table:
+    table = Table(title=f"Placement: what it costs, CPU time of one thread, {len(runs)} runs")
+    for heading in ("", "ns", "ratio", "least-most"):
         table.add_column(heading, justify="right" if heading else "left")
-    empty = figures["empty_loop_ns"]
-    getcpu = figures["getcpu_ns"] - empty
-    for what, key in (("current_node(), loop taken off", "current_node_ns"), ("getcpu()", "getcpu_ns")):
-        table.add_row(
-            what, f"{figures[key] - empty:.2f}", f"{(figures[key] - empty) / getcpu:.2f} of getcpu()"
-        )
+
+    def add(what: str, against: str, figures: list[float], others: list[float]) -> None:
+        ratios = sorted(figure / other for figure, other in zip(figures, others, strict=True))
+        middle = f"{statistics.median(ratios):.3f} of {against}"
+        table.add_row(what, f"{statistics.median(figures):.2f}", middle, f"{ratios[0]:.3f}-{ratios[-1]:.3f}")
+
+    node, getcpu = (
+        [run[f"{what}_ns"] - run["empty_loop_ns"] for run in runs] for what in ("current_node", "getcpu")
+    )
+    add("current_node(), loop taken off", "getcpu()", node, getcpu)
     for what, prefix in (("a page of 4 KiB", ""), ("4 KiB of a huge page", "huge_")):
-        fault, look_up = (figures[f"{prefix}{name}_ns_per_page"] for name in ("fault", "look_up"))
-        table.add_row(f"faulting {what} in", f"{fault:.0f}", "1")
-        table.add_row(f"looking {what} up", f"{look_up:.0f}", f"{look_up / fault:.3f} of its fault")
+        fault, look_up = (
+            [run[f"{prefix}{name}_ns_per_page"] for run in runs] for name in ("fault", "look_up")
+        )
+        add(f"looking {what} up", "its fault", look_up, fault)
     return table
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -130,15 +129,14 @@ class Run:
                     row.pop(each.name, None)
         return {"per_pair": {size: row for size, row in counts.items() if row}}
 
-    def placement(self) -> dict[str, float]:
-        """Time the reading of the current node, and of a page's beside the page's fault; medians of three runs."""
+    def placement(self) -> list[dict[str, float]]:
+        """Time the reading of the current node, and of a page's beside the page's fault, in five runs."""
         program = str(self.options.programs / "placement_costs")
         try:
-            told = [json.loads(contestants.run([program]).stdout) for _ in range(3)]
+            return [json.loads(contestants.run([program]).stdout) for _ in range(5)]
         except RunError as error:
             self.not_measured["placement"] = str(error)
-            return {}
-        return {key: statistics.median(each[key] for each in told) for key in told[0]}
+            return []
 
     def python(self) -> dict[str, Any]:
         """Time the Python package, in a process of its own."""
