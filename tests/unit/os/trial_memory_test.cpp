@@ -27,7 +27,11 @@ TEST(TrialMemory, CanBeTouchedAndIsUnmapped) {
         ASSERT_EQ(memory.error(), 0);
         address = memory.address();
         advise_huge_pages(address, memory.bytes(), false);
-        EXPECT_EQ(memory.touch(), 2);
+        // The thread's faults are counted: a page of code, or a sanitizer's record of these pages, may be
+        // one.
+        const long faults = memory.touch();
+        EXPECT_GE(faults, 2);
+        EXPECT_LE(faults, 4);
         EXPECT_EQ(memory.touch(), 0) << "the pages are there";
         EXPECT_EQ(resident_bytes(address, memory.bytes()), 2 * page_bytes());
         ASSERT_EQ(prefer_node(address, memory.bytes(), 3), 0);
