@@ -51,7 +51,7 @@ struct ByteRange {
 /// Looks up every page that [address, address + bytes) overlaps; none for 0 bytes. Faults no memory in.
 /// Unmapped, swapped-out and shared zero pages count as absent.
 ///
-/// Asks move_pages; where that is refused (seccomp), get_mempolicy for each page that mincore finds present;
+/// Asks move_pages; where that is refused (seccomp), get_mempolicy for each page that this process has;
 /// where that is refused too, concludes what it can from /proc/self/numa_maps. The rest is unknown: nothing
 /// is guessed. By get_mempolicy a page that was only ever read may be told to lie where the kernel's page of
 /// zeros lies.

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import pathlib
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from processes import command
 from refusals import refusing
-
-COMMAND = pathlib.Path(sys.executable).with_name("numapool")
-VARIABLES = ("NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_MAX_BYTES", "NUMAPOOL_DISABLE")
-
-
-def doctor(
-    *arguments: str, prepare: Callable[[], None] | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in an environment that asks for nothing but `variables`."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    return subprocess.run(
-        [COMMAND, "doctor", *arguments],
-        env=environment | variables,
-        preexec_fn=prepare,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
@@ -39,7 +19,7 @@ def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]
 
 
 def test_nothing_asked_is_status_0_on_any_machine() -> None:
-    done = doctor()
+    done = command("doctor")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "\nNothing was asked for; " in done.stdout
@@ -47,14 +27,14 @@ def test_nothing_asked_is_status_0_on_any_machine() -> None:
 
 
 def test_json_says_what_the_screen_says() -> None:
-    done = doctor("--json", "--node", "1000")
+    done = command("doctor", "--json", "--node", "1000")
     assert done.returncode == 1
     told = json.loads(done.stdout)
     assert told["everything_asked_works"] is False
     assert {finding["state"] for finding in told["findings"]} <= {"ok", "limited", "cannot", "note"}
     assert findings(done)["node 1000"]["asked"] is True
     assert findings(done)["kernel"]["asked"] is False
-    screen = doctor("--node", "1000").stdout
+    screen = command("doctor", "--node", "1000").stdout
     assert all(finding["subject"] in screen for finding in told["findings"])
 
 
@@ -67,20 +47,20 @@ def test_json_says_what_the_screen_says() -> None:
     ],
 )
 def test_what_can_work_is_status_0(arguments: list[str]) -> None:
-    done = doctor(*arguments)
+    done = command("doctor", *arguments)
     assert done.returncode == 0, done.stdout
     assert "\nEverything asked for can work" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--node", "1000"], ["--max-bytes", "16000T"]])
 def test_what_cannot_work_is_status_1(arguments: list[str]) -> None:
-    done = doctor(*arguments)
+    done = command("doctor", *arguments)
     assert done.returncode == 1, done.stdout
     assert "\nCannot work: " in done.stdout
 
 
 def test_the_environment_asks_too() -> None:
-    done = doctor("--json", "--max-bytes", "1M", NUMAPOOL_MAX_BYTES="16000T")
+    done = command("doctor", "--json", "--max-bytes", "1M", NUMAPOOL_MAX_BYTES="16000T")
     assert done.returncode == 1
     assert findings(done)["max_bytes 1 MiB"]["state"] == "ok"
 
@@ -104,21 +84,21 @@ def test_the_environment_asks_too() -> None:
     ],
 )
 def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
-    done = doctor(*arguments)
+    done = command("doctor", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("numapool")
 
 
 def test_a_variable_that_cannot_be_read_is_wrong_usage() -> None:
-    done = doctor(NUMAPOOL_BIND="hard")
+    done = command("doctor", NUMAPOOL_BIND="hard")
     assert done.returncode == 2
     assert "NUMAPOOL_BIND" in done.stderr
 
 
 def under_filter(prepare: Callable[[], None], *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
-        return doctor("--json", *arguments, prepare=prepare)
+        return command("doctor", "--json", *arguments, prepare=prepare)
     except subprocess.SubprocessError:
         pytest.skip("this system allows no system call filter")
 
@@ -136,7 +116,7 @@ def test_f36_calls_that_the_kernel_refuses_are_named_with_a_remedy(error: int) -
 
 
 def test_f37_strict_needs_a_way_to_look_pages_up() -> None:
-    usual = findings(doctor("--json"))
+    usual = findings(command("doctor", "--json"))
     if {usual["mbind"]["state"], usual["get_mempolicy"]["state"]} != {"ok"}:
         pytest.skip("this system refuses more than is refused here on purpose")
     done = under_filter(refusing("move_pages"), "--bind", "strict")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numapool
 import pytest
+from processes import printed
 from refusals import number_of, refusing
 
 needs_two_cpus = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU cannot be narrowed")
@@ -33,25 +32,6 @@ def on_new_thread(work: Callable[[], Any]) -> Any:
     if errors:
         raise errors[0]
     return results[0]
-
-
-def printed(code: str, prepare: Callable[[], None] | None = None) -> list[str]:
-    """What a process of its own prints, in which `prepare` ran first."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            preexec_fn=prepare,
-        )
-    except subprocess.SubprocessError:
-        pytest.skip("this system cannot be made to refuse calls")
-    if done.returncode == 77:
-        pytest.skip("this system does not let a process set its memory policy")
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
 
 
 @pytest.fixture

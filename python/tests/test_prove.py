@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from processes import command
 from refusals import refusing
 
-COMMAND = pathlib.Path(sys.executable).with_name("numapool")
-VARIABLES = ("NUMAPOOL_BIND", "NUMAPOOL_HUGE_PAGES", "NUMAPOOL_MAX_BYTES", "NUMAPOOL_DISABLE")
 HANDOVERS = ("first", "second", "ended")
-
-
-def prove(
-    *arguments: str, prepare: Callable[[], None] | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in an environment that asks for nothing but `variables`."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    return subprocess.run(
-        [COMMAND, "prove", *arguments],
-        env=environment | variables,
-        preexec_fn=prepare,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
 
 
 def report(prepare: Callable[[], None] | None = None, **variables: str) -> dict[str, Any]:
     """Return what a quick run with --json tells."""
-    done = prove("--quick", "--json", prepare=prepare, **variables)
+    done = command("prove", "--quick", "--json", prepare=prepare, **variables)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     told: dict[str, Any] = json.loads(done.stdout)
@@ -51,7 +32,7 @@ def told() -> dict[str, Any]:
 
 
 def test_every_part_is_on_the_screen() -> None:
-    done = prove("--quick")
+    done = command("prove", "--quick")
     assert done.returncode == 0, done.stderr
     for part in ("1. Asked for", "2. Local and remote", "3. Buffers that come back", "Verdict"):
         assert f"\n{part}" in done.stdout
@@ -156,7 +137,7 @@ def test_pages_found_elsewhere_that_the_pool_does_not_tell_of_fail(
     source, library = tmp_path / "lying.c", tmp_path / "lying.so"
     source.write_text(LYING_KERNEL)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    done = prove("--quick", "--json", LD_PRELOAD=str(library))
+    done = command("prove", "--quick", "--json", LD_PRELOAD=str(library))
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     assert told["verdict"]["placement"] == "broken"
@@ -169,7 +150,7 @@ def test_pages_found_elsewhere_that_the_pool_does_not_tell_of_fail(
 def test_malloc_is_measured_in_a_process_of_its_own(told: dict[str, Any]) -> None:
     node = told["machine"]["cpu_nodes"][0]
     for handover in HANDOVERS:
-        done = prove("--measure-malloc", f"{handover}/20/1/{node}-{node},/65536x4,1048576x2,")
+        done = command("prove", "--measure-malloc", f"{handover}/20/1/{node}-{node},/65536x4,1048576x2,")
         assert done.returncode == 0, done.stderr
         malloc, *cases = (line.split() for line in done.stdout.splitlines())
         assert malloc[0] == "malloc" and "libc" in malloc[1]
@@ -204,7 +185,7 @@ def test_what_is_preloaded_is_what_is_measured(told: dict[str, Any]) -> None:
     ],
 )
 def test_wrong_usage_is_status_2_and_names_the_value(arguments: tuple[str, ...], told_of: str) -> None:
-    done = prove(*arguments)
+    done = command("prove", *arguments)
     assert done.returncode == 2
     assert told_of in done.stderr
     assert done.stdout == ""

@@ -6,8 +6,6 @@ import array
 import ctypes
 import mmap
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import numapool
@@ -16,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numapool.memory_layout import Layout, byte_ranges, layout_of
+from processes import printed
 from refusals import refusing
 
 PAGE = mmap.PAGESIZE
@@ -227,28 +226,12 @@ assert numapool.where(memory).absent == 40
 """
 
 
-def printed(code: str, *refused: str) -> list[str]:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            preexec_fn=refusing(*refused) if refused else None,
-        )
-    except subprocess.SubprocessError:
-        pytest.skip("this system cannot be made to refuse calls")
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
 def test_f37_each_rung_of_the_ladder_says_what_it_knows() -> None:
     usual = printed(LADDER)
     if not usual[0].endswith("} verified"):
         pytest.skip("this system refuses by itself")
-    assert printed(LADDER, "move_pages") == usual, "get_mempolicy tells the same, page by page"
-    lines = printed(LADDER, "move_pages", "get_mempolicy")
+    assert printed(LADDER, refusing("move_pages")) == usual, "get_mempolicy tells the same, page by page"
+    lines = printed(LADDER, refusing("move_pages", "get_mempolicy"))
     by_mapping = [line.replace("verified", "by mapping") for line in usual]
     unknown = [
         "{absent: 40 pages, unknown: 60 pages} unverified",
@@ -268,5 +251,5 @@ try:
 except numapool.PlacementError as error:
     print(error)
 """
-    (line,) = printed(code, "move_pages", "get_mempolicy")
+    (line,) = printed(code, refusing("move_pages", "get_mempolicy"))
     assert "move_pages" in line

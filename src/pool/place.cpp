@@ -210,15 +210,14 @@ void PoolCore::look_at_cpuset() noexcept {
         // The kernel had moved the node's pages away.
         if (given_back && arena.asked_home()) arena.ask_home(os::Present::kMove);
     });
+    cpuset_untold_.store(true, std::memory_order_relaxed);
     set_short_ways();
 }
 
-void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
-    if (placing.mode == BindMode::kNone || single_arena_) return;
-    if (placing.fresh) look_at_cpuset();
+void PoolCore::tell_of_cpuset() noexcept {
+    if (!cpuset_untold_.exchange(false, std::memory_order_relaxed)) return;
     for (std::uint32_t i = 0; i < node_arenas_; ++i) {
         const bool now = arenas_[i].forbidden.load(std::memory_order_relaxed);
-        if (arenas_[i].told_forbidden.load(std::memory_order_relaxed) == now) continue;
         if (arenas_[i].told_forbidden.exchange(now, std::memory_order_relaxed) == now) continue;
         const int node = arenas_[i].placement.node();
         if (now) {
@@ -229,6 +228,12 @@ void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
             tell(nullptr, LogLevel::kInfo, "node %d was given back to this process (cpuset.mems)", node);
         }
     }
+}
+
+void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
+    if (placing.mode == BindMode::kNone || single_arena_) return;
+    if (placing.fresh) look_at_cpuset();
+    if (cpuset_untold_.load(std::memory_order_relaxed)) tell_of_cpuset();
     ArenaSlot& slot = arenas_[index];
     const bool forbidden = slot.forbidden.load(std::memory_order_relaxed);
     const int error = arena_at(index)->policy_error();

@@ -148,6 +148,8 @@ private:
     int populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept;
     /// Notices nodes that the process's cpuset took away or gave back.
     void look_at_cpuset() noexcept;
+    /// Tells of nodes that were taken or given back since it last did. No lock may be held.
+    void tell_of_cpuset() noexcept;
 
     // Returning: return.cpp
     static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
@@ -205,7 +207,8 @@ private:
     std::atomic<bool> closed_{false};
     std::atomic<bool> all_nodes_allowed_{true};
     std::atomic<std::uint64_t> cpuset_read_at_ms_{0};
-    bool released_ = false;  ///< under the registry's lock
+    std::atomic<bool> cpuset_untold_{false};  ///< relaxed, as all of the cpuset: hints and messages
+    bool released_ = false;                   ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;
     std::mutex growth_mutex_;  ///< guards making arenas; after the registry's lock, before the others
     std::array<std::int16_t, os::NodeMask::kMaxNodes> arena_of_cpu_{};  ///< by node: where its CPUs allocate

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "numapool/log.h"
 #include "numapool/topology.h"
 
 #include "fakes/fake_system_calls.h"
+#include "fakes/messages.h"
 #include "pool/fast_path.h"
 
 namespace numapool::detail {
@@ -20,6 +20,7 @@ inline constexpr std::size_t kGiB = std::size_t{1} << 30;
 
 using fakes::Call;
 using fakes::FakeSystemCalls;
+using fakes::Messages;
 
 /// Options without decay, so that no other thread makes system calls while they are counted or refused.
 inline PoolOptions quiet_options() {
@@ -67,22 +68,6 @@ private:
     const Topology topology_;
     PoolCore* core_ = nullptr;
     base::Failure failure_;
-};
-
-/// Collects what is told while it lives.
-class Messages {
-public:
-    Messages() { set_log_callback(receive, this); }
-    Messages(const Messages&) = delete;
-    Messages& operator=(const Messages&) = delete;
-    ~Messages() { set_log_callback(nullptr, nullptr); }
-    const std::vector<std::string>& all() const noexcept { return all_; }
-
-private:
-    static void receive(LogLevel, const char* message, void* user) {
-        static_cast<Messages*>(user)->all_.emplace_back(message);
-    }
-    std::vector<std::string> all_;
 };
 
 }  // namespace numapool::detail

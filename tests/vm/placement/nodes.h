@@ -11,10 +11,14 @@
 
 #include "numapool/numapool.h"
 
+#include "fakes/messages.h"
+
 namespace numapool::vm {
 
 inline constexpr std::size_t kKiB = std::size_t{1} << 10;
 inline constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+using fakes::Messages;
 
 /// Nodes that this process may take memory from.
 inline std::vector<NumaNode> memory_nodes() {
@@ -64,22 +68,5 @@ inline double share_on(const PageMap& map, int node) {
     std::fflush(stdout);
     va_end(values);
 }
-
-/// Collects what the library tells while it lives.
-class Messages {
-public:
-    Messages() { set_log_callback(receive, this); }
-    Messages(const Messages&) = delete;
-    Messages& operator=(const Messages&) = delete;
-    ~Messages() { set_log_callback(nullptr, nullptr); }
-    bool contain(const std::string& words) const { return all_.find(words) != std::string::npos; }
-    const std::string& all() const noexcept { return all_; }
-
-private:
-    static void receive(LogLevel, const char* message, void* user) {
-        static_cast<Messages*>(user)->all_ += std::string(message) + "\n";
-    }
-    std::string all_;
-};
 
 }  // namespace numapool::vm

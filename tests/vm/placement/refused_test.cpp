@@ -57,7 +57,7 @@ TEST(Refused, F36_PagesAreTouchedFromTheirNodesCpusAndSaidSo) {
         }
     }
     EXPECT_EQ(pool.get_statistics().fallback_allocations, asked);
-    EXPECT_TRUE(messages.contain("placement could not be requested")) << messages.all();
+    EXPECT_GT(messages.count("placement could not be requested"), 0U) << messages.text();
     say("mbind refused: %llu buffers, each on the node asked for by /proc/self/numa_maps, each counted as a "
         "fallback",
         static_cast<unsigned long long>(asked));
