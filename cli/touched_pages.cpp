@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace numapool_cli {
@@ -15,18 +14,6 @@ namespace {
 std::uintptr_t page_bytes() {
     static const auto bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     return bytes;
-}
-
-// Ascending ranges [first, second) of addresses, merged where they meet, so that no page counts twice.
-numapool::PageMap look_up(std::vector<std::pair<std::uintptr_t, std::uintptr_t>> ranges) {
-    std::sort(ranges.begin(), ranges.end());
-    numapool::PageMap sum;
-    for (std::size_t i = 0; i < ranges.size();) {
-        auto [begin, end] = ranges[i];
-        for (++i; i < ranges.size() && ranges[i].first <= end; ++i) end = std::max(end, ranges[i].second);
-        add_pages(sum, numapool::where(reinterpret_cast<const void*>(begin), end - begin));
-    }
-    return sum;
 }
 
 }  // namespace
@@ -46,25 +33,21 @@ void touch_pages(std::span<const Block> blocks) {
 }
 
 numapool::PageMap look_up_pages(std::span<const Block> blocks) {
-    std::vector<std::pair<std::uintptr_t, std::uintptr_t>> ranges;
-    for (const Block& block : blocks) {
-        if (block.empty()) continue;
-        const auto begin = reinterpret_cast<std::uintptr_t>(block.data());
-        const std::uintptr_t last = begin + block.size() - 1;
-        ranges.emplace_back(begin - begin % page_bytes(), last - last % page_bytes() + page_bytes());
-    }
-    return look_up(std::move(ranges));
+    std::vector<numapool::ByteRange> ranges;
+    for (const Block& block : blocks) ranges.push_back({block.data(), block.size()});
+    return numapool::where(ranges);
 }
 
 numapool::PageMap look_up_whole_pages(std::span<const Block> blocks) {
-    std::vector<std::pair<std::uintptr_t, std::uintptr_t>> ranges;
+    std::vector<numapool::ByteRange> ranges;
     for (const Block& block : blocks) {
-        const auto begin = reinterpret_cast<std::uintptr_t>(block.data()) + page_bytes() - 1;
-        const auto end = reinterpret_cast<std::uintptr_t>(block.data()) + block.size();
-        const std::uintptr_t first = begin - begin % page_bytes();
-        if (first < end - end % page_bytes()) ranges.emplace_back(first, end - end % page_bytes());
+        const std::size_t into = reinterpret_cast<std::uintptr_t>(block.data()) % page_bytes();
+        const std::size_t skipped = into == 0 ? 0 : page_bytes() - into;
+        if (skipped >= block.size()) continue;
+        const std::size_t whole = (block.size() - skipped) / page_bytes() * page_bytes();
+        ranges.push_back({block.data() + skipped, whole});
     }
-    return look_up(std::move(ranges));
+    return numapool::where(ranges);
 }
 
 void add_pages(numapool::PageMap& sum, const numapool::PageMap& part) {
