@@ -21,6 +21,14 @@ struct Records {
 // The range's struct comes first, then its tables.
 constexpr std::size_t kEntriesOffset = base::align_up(sizeof(AddressRange), 64);
 
+constexpr unsigned unit_shift(Purpose purpose) noexcept {
+    return purpose == Purpose::kCoarseSlab ? kCoarseUnitShift : kFineUnitShift;
+}
+
+std::size_t mark_bytes(std::size_t slices, unsigned unit_shift) noexcept {
+    return base::align_up(slices * base::kSliceBytes >> unit_shift, os::page_bytes());
+}
+
 Records lay_out(std::size_t slices) noexcept {
     const std::size_t granules = slices / base::kSlicesPerGranule;
     Records records{};
@@ -31,18 +39,31 @@ Records lay_out(std::size_t slices) noexcept {
     return records;
 }
 
-AddressRange* make_records(std::size_t slices) noexcept {
+AddressRange* make_records(std::size_t slices, Purpose purpose) noexcept {
     const Records records = lay_out(slices);
     auto* memory = static_cast<char*>(os::map_records(records.total));
     if (memory == nullptr) return nullptr;
+    void* marks = os::reserve_zeros(mark_bytes(slices, unit_shift(purpose)));
+    if (marks == nullptr) {
+        os::release(reinterpret_cast<std::uintptr_t>(memory), records.total);
+        return nullptr;
+    }
     auto* range = new (memory) AddressRange;
     // Fresh pages are zero, which is what every table starts from.
     range->entries = reinterpret_cast<std::atomic<std::uint64_t>*>(memory + kEntriesOffset);
     range->links = reinterpret_cast<RunLinks*>(memory + records.links);
     range->idle_since = reinterpret_cast<std::uint32_t*>(memory + records.idle_since);
     range->huge_advised = reinterpret_cast<std::uint8_t*>(memory + records.huge_advised);
+    range->marks = static_cast<BlockMark*>(marks);
+    range->unit_shift = unit_shift(purpose);
+    range->purpose = purpose;
     range->slices = slices;
     return range;
+}
+
+void release_records(const AddressRange& range) noexcept {
+    os::release(reinterpret_cast<std::uintptr_t>(range.marks), mark_bytes(range.slices, range.unit_shift));
+    os::release(reinterpret_cast<std::uintptr_t>(&range), lay_out(range.slices).total);
 }
 
 void enter(const AddressRange& range, AddressRange* value) noexcept {
@@ -56,11 +77,12 @@ void enter(const AddressRange& range, AddressRange* value) noexcept {
 
 constinit std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits - kStepBits)] = {};
 
-AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& arena) noexcept {
+AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpose,
+                            NodeArena& arena) noexcept {
     least = base::align_up(std::max<std::size_t>(least, 1), kStepBytes);
     for (std::size_t bytes = std::max(base::align_up(wanted, kStepBytes), least);;
          bytes = std::max(base::align_up(bytes / 2, kStepBytes), least)) {
-        AddressRange* range = make_records(bytes / base::kSliceBytes);
+        AddressRange* range = make_records(bytes / base::kSliceBytes, purpose);
         const std::uintptr_t start = range != nullptr ? os::reserve(bytes, kStepBytes) : 0;
         if (start != 0 && (start + bytes) >> kAddressBits == 0) {
             range->base = start;
@@ -70,16 +92,27 @@ AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& ar
             return range;
         }
         if (start != 0) os::release(start, bytes);
-        if (range != nullptr)
-            os::release(reinterpret_cast<std::uintptr_t>(range), lay_out(range->slices).total);
+        if (range != nullptr) release_records(*range);
         if (bytes == least) return nullptr;
     }
+}
+
+int open_marks(AddressRange& range, std::size_t end) noexcept {
+    if (end <= range.marked) return 0;
+    const std::size_t step =
+        std::max<std::size_t>((os::page_bytes() << range.unit_shift) / base::kSliceBytes, 64);
+    const std::size_t target = std::min(base::align_up(end, step), range.slices);
+    const std::size_t from = range.marked * base::kSliceBytes >> range.unit_shift;
+    const std::size_t to = mark_bytes(target, range.unit_shift);
+    const int error = os::commit(reinterpret_cast<std::uintptr_t>(range.marks) + from, to - from);
+    if (error == 0) range.marked = target;
+    return error;
 }
 
 void release_range(AddressRange* range) noexcept {
     enter(*range, nullptr);
     os::release(range->base, range->slices * base::kSliceBytes);
-    os::release(reinterpret_cast<std::uintptr_t>(range), lay_out(range->slices).total);
+    release_records(*range);
 }
 
 }  // namespace numapool::arena

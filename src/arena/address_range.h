@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "arena/block_marks.h"
 #include "arena/slice_entry.h"
 #include "base/size_classes.h"
 
@@ -20,13 +21,25 @@ struct RunLinks {
     std::uintptr_t next;
 };
 
+/// What memory is wanted for. Slabs live long: one cut out of a long run, or set into a gap between large
+/// blocks, would keep that memory from ever being whole again. So each purpose has ranges of its own.
+enum class Purpose : std::uint8_t {
+    kLargeBlock,
+    kFineSlab,    ///< of blocks up to kFineBlockBytes
+    kCoarseSlab,  ///< of longer ones
+};
+inline constexpr std::size_t kPurposes = 3;
+
 /// A multiple of 1 GiB of address space, owned by one arena. Records lie off the memory that they describe.
 struct AddressRange {
     std::uintptr_t base = 0;
     std::atomic<std::uint64_t>* entries = nullptr;  ///< a SliceEntry for each slice
     void* pool = nullptr;                           ///< whoever made the arena
     std::uint32_t arena_index = 0;                  ///< of `arena` in its pool
-    bool for_slabs = false;  ///< keeps slabs from cutting up the ranges that large blocks come from
+    Purpose purpose = Purpose::kLargeBlock;
+    unsigned unit_shift = kFineUnitShift;  ///< of the marks
+    BlockMark* marks = nullptr;            ///< one for each unit, all readable
+    std::size_t marked = 0;                ///< slices below have writable marks
     std::size_t slices = 0;
     RunLinks* links = nullptr;  ///< one for each slice
     std::uint32_t* idle_since =
@@ -40,6 +53,14 @@ struct AddressRange {
         return (address - base) / base::kSliceBytes;
     }
     std::uintptr_t address_of(std::size_t slice) const noexcept { return base + slice * base::kSliceBytes; }
+    /// The mark of the small or medium block at `address`.
+    BlockMark& mark_of(std::uintptr_t address) const noexcept {
+        return marks[(address - base) >> unit_shift];
+    }
+    Window<BlockMark> marks_window() const noexcept {
+        return {base, slices * base::kSliceBytes >> unit_shift, marks};
+    }
+    Window<std::atomic<std::uint64_t>> entries_window() const noexcept { return {base, slices, entries}; }
     // Relaxed throughout: a block's entry is written by its holder or under the arena's lock, and whoever
     // hands a block to another thread orders the two.
     SliceEntry entry(std::size_t slice) const noexcept {
@@ -52,11 +73,17 @@ struct AddressRange {
 
 /// Reserves a range of `wanted` bytes, or half as much and so on down to `least`, and enters it into the
 /// owner table. Sizes are rounded up to 1 GiB. nullptr if not even the least can be had.
-AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& arena) noexcept;
+AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpose,
+                            NodeArena& arena) noexcept;
+
+/// Makes the marks of the slices below `end` writable; an errno, 0 for success.
+int open_marks(AddressRange& range, std::size_t end) noexcept;
 
 /// Takes the range out of the owner table and gives its addresses and records back.
 void release_range(AddressRange* range) noexcept;
 
+inline constexpr unsigned kSliceShift = 16;
+static_assert(base::kSliceBytes == std::size_t{1} << kSliceShift);
 inline constexpr unsigned kStepBits = 30;  ///< ranges start and end at multiples of 1 GiB
 inline constexpr unsigned kAddressBits = 47;
 

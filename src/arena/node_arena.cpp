@@ -57,10 +57,9 @@ base::Result<bool> NodeArena::add_range(std::size_t least_bytes, Purpose purpose
         return base::Failure{ErrorCode::kOutOfMemory, errno, settings_.max_credits * sizeof(std::size_t), 0};
     }
     const std::size_t wanted =
-        purpose == Purpose::kSlab ? settings_.range_bytes / kSlabShare : settings_.range_bytes;
-    AddressRange* range = reserve_range(wanted, least_bytes, *this);
+        purpose == Purpose::kLargeBlock ? settings_.range_bytes : settings_.range_bytes / kSlabShare;
+    AddressRange* range = reserve_range(wanted, least_bytes, purpose, *this);
     if (range == nullptr) return base::Failure{ErrorCode::kOutOfMemory, errno, least_bytes, 0};
-    range->for_slabs = purpose == Purpose::kSlab;
     if (asked_home() && !settings_.home.by_granule()) ask_home(*range, 0, range->slices, os::Present::kStay);
     // A kernel without transparent huge pages refuses both, and then there is nothing to rule out either.
     if (settings_.huge_pages != HugePages::kAuto) {
@@ -68,6 +67,7 @@ base::Result<bool> NodeArena::add_range(std::size_t least_bytes, Purpose purpose
                               settings_.huge_pages == HugePages::kAlways);
     }
     heap_.add_range(range);
+    newest_ranges_[static_cast<std::size_t>(purpose)].store(range, std::memory_order_release);
     return true;
 }
 
@@ -198,16 +198,21 @@ std::size_t NodeArena::put_block(AddressRange& range, std::size_t first,
 base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept {
     const base::ClassShape& shape = base::kClassShapes[size_class];
     const std::lock_guard lock(mutex_);
+    const Purpose purpose = shape.block_bytes <= kFineBlockBytes ? Purpose::kFineSlab : Purpose::kCoarseSlab;
     RunKind kind = RunKind::kIdle;
-    std::optional<Run> run = heap_.take(kind, shape.slices, 1, Purpose::kSlab);
-    if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, Purpose::kSlab);
+    std::optional<Run> run = heap_.take(kind, shape.slices, 1, purpose);
+    if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, purpose);
     if (!run) {
         kind = RunKind::kVacant;
-        auto taken = take_vacant(shape.slices, 1, Purpose::kSlab);
+        auto taken = take_vacant(shape.slices, 1, purpose);
         if (!taken) return taken.failure();
         run = *taken;
     }
     range = run->range;
+    if (const int error = open_marks(*range, run->first + run->slices); error != 0) {
+        heap_.put(*run);
+        return base::Failure{ErrorCode::kOutOfMemory, error, run->bytes(), 0};
+    }
     if (kind != RunKind::kVacant) {
         slab_bytes_[static_cast<std::size_t>(base::tier_of(shape.block_bytes))].fetch_add(
             run->bytes(), std::memory_order_relaxed);
@@ -227,7 +232,7 @@ bool NodeArena::charge_slab(Tier tier, std::size_t slices) noexcept {
 
 void NodeArena::put_slab_memory(const Slab& slab, Tier tier, std::size_t used, std::size_t charged) noexcept {
     const std::lock_guard lock(mutex_);
-    AddressRange& range = *slab.range;
+    AddressRange& range = *find_range(slab.base);
     const std::size_t first = range.index_of(slab.base);
     for (std::size_t i = 0; i < slab.shape.slices; ++i) range.set_entry(first + i, SliceEntry());
     slab_bytes_[static_cast<std::size_t>(tier)].fetch_sub(charged * kSliceBytes, std::memory_order_relaxed);
@@ -277,6 +282,7 @@ std::size_t NodeArena::metadata_bytes() noexcept {
     for (const AddressRange* range = heap_.ranges(); range != nullptr; range = range->next) {
         const std::size_t per_slice = sizeof(std::uint64_t) + sizeof(RunLinks);
         const std::size_t per_granule = sizeof(std::uint32_t) + sizeof(std::uint8_t);
+        bytes += range->marked * kSliceBytes >> range->unit_shift;
         bytes +=
             sizeof(AddressRange) + range->fresh * per_slice + range->fresh / kSlicesPerGranule * per_granule;
     }

@@ -112,6 +112,11 @@ public:
     std::uint64_t pages_looked_up() const noexcept { return looked_up_.load(std::memory_order_relaxed); }
     std::uint64_t pages_found_home() const noexcept { return found_home_.load(std::memory_order_relaxed); }
 
+    /// The range for that purpose that was made last; nullptr before there is one.
+    const AddressRange* newest_range(Purpose purpose) const noexcept {
+        // Acquire pairs with the release in add_range.
+        return newest_ranges_[static_cast<std::size_t>(purpose)].load(std::memory_order_acquire);
+    }
     SlabBin& bin(std::uint32_t size_class) noexcept { return bins_[size_class]; }
     void* pool() const noexcept { return settings_.pool; }
     const ArenaSettings& settings() const noexcept { return settings_; }
@@ -169,6 +174,7 @@ private:
     const ArenaSettings settings_;
     std::mutex mutex_;
     PageHeap heap_;
+    std::array<std::atomic<const AddressRange*>, kPurposes> newest_ranges_{};
     Credits credits_;
     bool credits_ready_ = false;
     std::size_t lapsed_bytes_ = 0;  ///< below a granule, owed to the next release

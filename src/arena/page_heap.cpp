@@ -8,6 +8,14 @@
 #include "base/bits.h"
 
 namespace numapool::arena {
+namespace {
+
+/// Whether the range's marks can tell apart what is made for the purpose.
+bool serves(const AddressRange& range, Purpose purpose) noexcept {
+    return purpose != Purpose::kFineSlab || range.unit_shift == kFineUnitShift;
+}
+
+}  // namespace
 
 void PageHeap::add_range(AddressRange* range) noexcept {
     range->next = ranges_;
@@ -82,7 +90,8 @@ void PageHeap::unlink(const Run& run) noexcept {
 std::optional<Run> PageHeap::take(RunKind kind, std::size_t slices, std::size_t align, Purpose purpose,
                                   Fit fit) noexcept {
     const auto fits = [&](const Run& run) {
-        if (kind != RunKind::kPrefaulted && run.range->for_slabs != (purpose == Purpose::kSlab)) return false;
+        if (run.range->purpose != purpose && (kind != RunKind::kPrefaulted || !serves(*run.range, purpose)))
+            return false;
         return base::align_up(run.first, align) + slices <= run.first + run.slices;
     };
     std::optional<Run> best;
@@ -111,7 +120,7 @@ Run PageHeap::take_part(const Run& run, std::size_t first, std::size_t slices) n
 
 std::optional<Run> PageHeap::take_fresh(std::size_t slices, std::size_t align, Purpose purpose) noexcept {
     for (AddressRange* range = ranges_; range != nullptr; range = range->next) {
-        if (range->for_slabs != (purpose == Purpose::kSlab)) continue;
+        if (range->purpose != purpose) continue;
         const std::size_t first = base::align_up(range->fresh, align);
         if (first > range->slices || slices > range->slices - first) continue;
         const std::size_t gap = first - range->fresh;
@@ -141,7 +150,9 @@ Run PageHeap::vacant_beside(const Run& idle, std::size_t wanted) noexcept {
 std::optional<JoinedRun> PageHeap::take_joined(std::size_t slices) noexcept {
     JoinedRun best;
     for (auto idle = first(RunKind::kIdle); idle; idle = after(*idle)) {
-        if (idle->range->for_slabs || idle->slices >= slices || idle->slices <= best.idle.slices) continue;
+        if (idle->range->purpose != Purpose::kLargeBlock || idle->slices >= slices ||
+            idle->slices <= best.idle.slices)
+            continue;
         const Run vacant = vacant_beside(*idle, slices - idle->slices);
         if (vacant.slices != 0) best = {*idle, vacant};
     }

@@ -38,11 +38,6 @@ struct JoinedRun {
     }
 };
 
-/// What a run is wanted for. Slabs live long: one cut out of a long run, or set into a gap between large
-/// blocks, would keep that memory from ever being whole again. So each purpose has ranges of its own; only
-/// prefaulted memory, which the user asked for without saying what for, serves both.
-enum class Purpose { kLargeBlock, kSlab };
-
 /// Whether a run longer than what is wanted may be cut.
 enum class Fit { kAny, kSnug };
 
@@ -53,8 +48,9 @@ public:
     AddressRange* ranges() const noexcept { return ranges_; }
 
     /// The best fitting run of `kind` of at least `slices`, its start a multiple of `align` slices (a power
-    /// of two). What is longer is split off and stays free; a snug fit leaves nothing to split off. The run's
-    /// entries are cleared.
+    /// of two), in a range for that purpose; only prefaulted memory, which the user asked for without saying
+    /// what for, serves every purpose that its range's units allow. What is longer is split off and stays
+    /// free; a snug fit leaves nothing to split off. The run's entries are cleared.
     std::optional<Run> take(RunKind kind, std::size_t slices, std::size_t align,
                             Purpose purpose = Purpose::kLargeBlock, Fit fit = Fit::kAny) noexcept;
 

@@ -15,13 +15,13 @@ namespace {
 
 std::size_t bitmap_words(const base::ClassShape& shape) noexcept { return (shape.blocks + 63) / 64; }
 
-/// One for each block, and one for what is left behind the last, which is never live: so a return need not
-/// ask whether an index is one of a block.
-std::size_t state_count(const base::ClassShape& shape) noexcept { return std::size_t{shape.blocks} + 1; }
-
 std::size_t record_bytes(const base::ClassShape& shape) noexcept {
-    return base::align_up(sizeof(Slab) + bitmap_words(shape) * sizeof(std::uint64_t) + state_count(shape),
-                          64);
+    return base::align_up(sizeof(Slab) + bitmap_words(shape) * sizeof(std::uint64_t), 64);
+}
+
+Block block_of(const Slab& slab, std::uint32_t index) noexcept {
+    const std::uintptr_t address = slab.address_of(index);
+    return {address, &slab.range->mark_of(address)};
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ Block SlabBin::pop_returned(Slab& slab) noexcept {
     const auto index = static_cast<std::uint32_t>(word * 64 + bit);
     if (slab.used++ == 0) --empty_;
     --returned_;
-    return {slab.address_of(index), &slab.states[index]};
+    return block_of(slab, index);
 }
 
 std::size_t SlabBin::take_returned(Block* blocks, std::size_t most) noexcept {
@@ -97,7 +97,7 @@ base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_
     const std::uint32_t index = slab->fresh++;
     if (slab->used++ == 0) --empty_;
     relist(slab);
-    return FreshBlock{{slab->address_of(index), &slab->states[index]}, false, slab->fresh_is_zero};
+    return FreshBlock{block_of(*slab, index), false, slab->fresh_is_zero};
 }
 
 base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_class) noexcept {
@@ -117,8 +117,6 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     slab->range = range;
     slab->idle_since = static_cast<std::uint32_t>(os::coarse_milliseconds());
     slab->returned = reinterpret_cast<std::uint64_t*>(slab + 1);
-    slab->states = reinterpret_cast<std::atomic<std::uint8_t>*>(slab->returned + bitmap_words(shape));
-    for (std::size_t i = 0; i < state_count(shape); ++i) new (&slab->states[i]) std::atomic<std::uint8_t>(0);
     for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
     slab->recycled = memory->reused();
     slab->fresh_is_zero = memory->zero;
@@ -142,7 +140,7 @@ void SlabBin::put(NodeArena& arena, const Block* blocks, std::size_t count) noex
         const AddressRange* range = find_range(blocks[i].address);
         Slab* slab = range->entry(range->index_of(blocks[i].address)).slab();
         const std::uint32_t index = base::block_index(slab->shape, blocks[i].address - slab->base);
-        slab->states[index].store(static_cast<std::uint8_t>(BlockState::kNone), std::memory_order_relaxed);
+        set_mark(*blocks[i].mark, 0);
         slab->returned[index / 64] |= std::uint64_t{1} << index % 64;
         ++returned_;
         --slab->used;

@@ -8,16 +8,16 @@
 #include <mutex>
 
 #include "arena/address_range.h"
+#include "arena/block_marks.h"
 #include "base/result.h"
 #include "base/size_classes.h"
 
 namespace numapool::arena {
 
 /// A stretch of slices cut into blocks of one class. The record lies off the memory; a bitmap of returned
-/// blocks and one state byte for each block follow it.
+/// blocks follows it.
 struct Slab {
     std::uintptr_t base = 0;
-    std::atomic<std::uint8_t>* states = nullptr;  ///< a BlockState for each block, and for the rest
     base::ClassShape shape{};
     std::uint32_t size_class = 0;
     // From here on guarded by the bin's lock.
@@ -28,7 +28,7 @@ struct Slab {
     bool recycled = false;         ///< made of memory that was returned before: no block is fresh
     bool fresh_is_zero = false;
     bool listed = false;  ///< has a returned or fresh block, and so is in its bin's list
-    AddressRange* range = nullptr;
+    const AddressRange* range = nullptr;
     Slab* previous = nullptr;
     Slab* next = nullptr;
     std::uint64_t* returned = nullptr;  ///< a bit for each block that came back
@@ -39,21 +39,18 @@ struct Slab {
     }
 };
 
-/// The state of the slab's block that starts at `address`; nullptr if none does.
-inline std::atomic<std::uint8_t>* state_at(const Slab& slab, std::uintptr_t address) noexcept {
-    const base::BlockPosition at = base::block_position(slab.shape, address - slab.base);
-    return at.starts && at.index < slab.shape.blocks ? &slab.states[at.index] : nullptr;
-}
-
-inline bool is_live(const std::atomic<std::uint8_t>& state) noexcept {
-    return state.load(std::memory_order_relaxed) == static_cast<std::uint8_t>(BlockState::kLive);
-}
-
-/// A block and where its state is noted.
+/// A block and its mark.
 struct Block {
     std::uintptr_t address = 0;
-    std::atomic<std::uint8_t>* state = nullptr;
+    BlockMark* mark = nullptr;
 };
+
+/// The slab's block that starts at `address`; Block{} if none does.
+inline Block block_at(const Slab& slab, std::uintptr_t address) noexcept {
+    const base::BlockPosition at = base::block_position(slab.shape, address - slab.base);
+    if (!at.starts || at.index >= slab.shape.blocks) return {};
+    return {address, &slab.range->mark_of(address)};
+}
 
 struct FreshBlock {
     Block block;
@@ -64,8 +61,8 @@ struct FreshBlock {
 /// Thread safety: every function may be called from any thread.
 class SlabBin {
 public:
-    /// Takes up to `most` blocks that were handed out before; returns how many there were. Their state stays
-    /// kNone.
+    /// Takes up to `most` blocks that were handed out before; returns how many there were. Their marks stay
+    /// 0.
     std::size_t take_returned(Block* blocks, std::size_t most) noexcept;
     /// Takes one block, from a new slab if need be.
     base::Result<FreshBlock> take_new(NodeArena& arena, std::uint32_t size_class) noexcept;

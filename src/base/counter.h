@@ -12,14 +12,19 @@ namespace numapool::base {
 class Counter {
 public:
     void add(std::uint64_t amount) noexcept {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+        // The same in one instruction, of which compilers make three.
+        __asm__("addq %1, %0" : "+m"(value_) : "er"(amount) : "cc");
+#else
         value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+#endif
     }
     std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 
-    /// add(1), the writer's last word on something that a reader may then take down. Release pairs with the
-    /// acquire in get_all.
-    void conclude() noexcept {
-        value_.store(value_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    /// add(amount), the writer's last word on something that a reader may then take down. Release pairs with
+    /// the acquire in get_all.
+    void conclude(std::uint64_t amount) noexcept {
+        value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_release);
     }
     /// get(), and who sees a conclude() sees all that went before it.
     std::uint64_t get_all() const noexcept { return value_.load(std::memory_order_acquire); }

@@ -26,14 +26,18 @@ inline constexpr std::size_t kMaxSlabBlockBytes = std::size_t{1}
 inline constexpr std::uint32_t kLinearClasses = 16;
 inline constexpr std::uint32_t kSizeClasses = kLinearClasses + 8 * 10;
 
-/// The class whose blocks hold `bytes`, 0 to kMaxSlabBlockBytes.
-constexpr std::uint32_t size_class(std::size_t bytes) noexcept {
+/// The class whose blocks hold `bytes`, more than 1024 and up to kMaxSlabBlockBytes.
+constexpr std::uint32_t geometric_class(std::size_t bytes) noexcept {
     const std::size_t last = bytes - 1;
-    if (last < 1024) return static_cast<std::uint32_t>(last >> 6);
-    if (bytes == 0) return 0;
     const unsigned doubling = floor_log2(last);
     // The highest bit and the three below it make 8 to 15.
     return kLinearClasses - 8 + (doubling - 10) * 8 + static_cast<std::uint32_t>(last >> (doubling - 3));
+}
+
+/// The class whose blocks hold `bytes`, 0 to kMaxSlabBlockBytes.
+constexpr std::uint32_t size_class(std::size_t bytes) noexcept {
+    if (bytes > 1024) return geometric_class(bytes);
+    return bytes == 0 ? 0 : static_cast<std::uint32_t>((bytes - 1) >> 6);
 }
 
 constexpr std::size_t class_bytes(std::uint32_t size_class) noexcept {

@@ -14,24 +14,31 @@ constexpr std::uint32_t kSkipSearches = 64;
 }  // namespace
 
 base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t size_class) noexcept {
-    Magazine& magazine = magazines_[size_class];
+    Magazine& magazine = this->magazine(size_class);
     arena::SlabBin& bin = arena_->bin(size_class);
     const std::size_t wanted = 1 + magazine.limit() / 2;
     const std::size_t got = bin.take_returned(magazine.blocks(), wanted);
+    const std::uint32_t mark = arena::live_mark(size_class);
     if (got != 0) {
-        for (std::size_t i = 0; i < got; ++i) {
-            magazine.blocks()[i].state->store(static_cast<std::uint8_t>(arena::BlockState::kCached),
-                                              std::memory_order_relaxed);
-        }
+        for (std::size_t i = 0; i < got; ++i)
+            arena::set_mark(*magazine.blocks()[i].mark, mark | arena::kCachedBit);
+        drawn_[size_class].add(got);
         magazine.resize(static_cast<std::uint32_t>(got));
-        return arena::FreshBlock{magazine.pop(), true, false};
+        const arena::Block newest = magazine.blocks()[got - 1];
+        magazine.pop();
+        return arena::FreshBlock{newest, true, false};
     }
     auto fresh = bin.take_new(*arena_, size_class);
     if (fresh) {
-        fresh->block.state->store(static_cast<std::uint8_t>(arena::BlockState::kLive),
-                                  std::memory_order_relaxed);
+        arena::set_mark(*fresh->block.mark, mark);
+        drawn_[size_class].add(1);
     }
     return fresh;
+}
+
+void ArenaCache::put_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
+    arena_->bin(size_class).put(*arena_, &block, 1);
+    drawn_[size_class].conclude(std::uint64_t{0} - 1);
 }
 
 std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcept {
@@ -42,7 +49,7 @@ std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcep
         return 0;
     }
     for (std::uint32_t other = 0; other < base::kSizeClasses; ++other) {
-        Magazine& spare = magazines_[other];
+        Magazine& spare = magazine(other);
         if (other == size_class || spare.limit() == 0 || base::tier_of(base::class_bytes(other)) != tier)
             continue;
         // A class that is not in use now gives up its blocks as well as its room.
@@ -57,7 +64,7 @@ std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcep
 }
 
 void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
-    Magazine& magazine = magazines_[size_class];
+    Magazine& magazine = this->magazine(size_class);
     if (magazine.push(block)) return;
     if (magazine.limit() < Magazine::kCapacity) {
         const std::size_t most = std::min<std::size_t>(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
@@ -65,7 +72,7 @@ void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block
     }
     if (magazine.size() >= magazine.limit()) {
         if (magazine.limit() == 0) {
-            arena_->bin(size_class).put(*arena_, &block, 1);
+            put_past_magazine(size_class, block);
             return;
         }
         spill(magazine, size_class, magazine.limit() / 2 + 1);
@@ -81,16 +88,17 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
     arena_->bin(size_class).put(*arena_, blocks, count);
     std::copy(blocks + count, blocks + magazine.size(), blocks);
     magazine.resize(magazine.size() - count);
+    drawn_[size_class].conclude(std::uint64_t{0} - count);  // last: nothing live may seem to have gone
 }
 
-void ArenaCache::free_past_slots(std::uintptr_t block, std::size_t bytes) noexcept {
-    if (large_.put(block, bytes)) return;
-    if (large_.limit < LargeSlots::kSlots) {
-        large_.limit += static_cast<std::uint32_t>(budget_->draw(Tier::kLarge, 1));
-        if (large_.put(block, bytes)) return;
+void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept {
+    if (large_.put(block, kept)) return;
+    if (large_.limit() < LargeSlots::kSlots) {
+        large_.set_limit(large_.limit() + static_cast<std::uint32_t>(budget_->draw(Tier::kLarge, 1)));
+        if (large_.put(block, kept)) return;
     }
     const std::uintptr_t evicted = large_.evict();
-    const std::uintptr_t leaving = large_.put(block, bytes) ? evicted : block;
+    const std::uintptr_t leaving = large_.put(block, kept) ? evicted : block;
     if (leaving != 0) arena_->release_lapsed(put_large(leaving));
 }
 
@@ -109,7 +117,7 @@ std::size_t ArenaCache::drain_large() noexcept {
 
 void ArenaCache::flush_magazines() noexcept {
     for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
-        Magazine& magazine = magazines_[size_class];
+        Magazine& magazine = this->magazine(size_class);
         spill(magazine, size_class, magazine.size());
         if (magazine.limit() != 0)
             budget_->give_back(base::tier_of(base::class_bytes(size_class)), magazine.limit());
@@ -119,15 +127,15 @@ void ArenaCache::flush_magazines() noexcept {
 
 void ArenaCache::close_large() noexcept {
     arena_->release_lapsed(drain_large());
-    budget_->give_back(Tier::kLarge, large_.limit);
-    large_.limit = 0;
+    budget_->give_back(Tier::kLarge, large_.limit());
+    large_.set_limit(0);
 }
 
 std::size_t ArenaCache::ready_blocks(Tier tier) const noexcept {
     if (tier == Tier::kLarge) return large_.filled();
     std::size_t blocks = 0;
     for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
-        if (base::tier_of(base::class_bytes(size_class)) == tier) blocks += magazines_[size_class].size();
+        if (base::tier_of(base::class_bytes(size_class)) == tier) blocks += magazine(size_class).size();
     }
     return blocks;
 }

@@ -33,7 +33,8 @@ struct ThreadFigures {
 
 /// Thread safety: its thread only, but for drain_large, ready_blocks and the figures.
 class ArenaCache {
-    std::array<Magazine, base::kSizeClasses> magazines_{};  // first, so that one is found without an offset
+    // By the mark of a class's live blocks. First, so that one is found without an offset.
+    std::array<Magazine, base::kSizeClasses + 1> magazines_{};
 
 public:
     /// Ties the cache, empty and zeroed, to an arena.
@@ -42,8 +43,26 @@ public:
         budget_ = &budget;
     }
     arena::NodeArena& arena() noexcept { return *arena_; }
-    Magazine& magazine(std::uint32_t size_class) noexcept { return magazines_[size_class]; }
-    const Magazine& magazine(std::uint32_t size_class) const noexcept { return magazines_[size_class]; }
+    /// The magazine of the class whose live blocks have that mark.
+    Magazine& magazine_of(std::uint32_t mark) noexcept { return magazines_[mark]; }
+    Magazine& magazine(std::uint32_t size_class) noexcept { return magazines_[arena::live_mark(size_class)]; }
+    const Magazine& magazine(std::uint32_t size_class) const noexcept {
+        return magazines_[arena::live_mark(size_class)];
+    }
+    /// Blocks of a class that the thread handed out less those that came back to it: negative where other
+    /// threads' blocks do. Any thread.
+    std::int64_t live(std::uint32_t size_class) const noexcept {
+        // In this order: what goes back to its slab leaves the magazine before it is no longer drawn.
+        const std::uint64_t drawn = drawn_[size_class].get_all();
+        return static_cast<std::int64_t>(drawn - magazine(size_class).size());
+    }
+    /// Between the two a block that comes back counts as live: nobody ends the pool before the thread is
+    /// done.
+    void hold_return(std::uint32_t size_class) noexcept { drawn_[size_class].add(1); }
+    void conclude_return(std::uint32_t size_class) noexcept {
+        drawn_[size_class].conclude(std::uint64_t{0} - 1);
+    }
+
     LargeSlots& large() noexcept { return large_; }
     const LargeSlots& large() const noexcept { return large_; }
 
@@ -55,13 +74,15 @@ public:
     void free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
     /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
     /// allows, in place of another if need be; what goes, goes to the arena.
-    void free_past_slots(std::uintptr_t block, std::size_t bytes) noexcept;
+    void free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept;
     /// Any thread: puts the blocks of the large slots back to the arena. Returns the bytes whose credits
     /// lapsed, for NodeArena::release_lapsed.
     std::size_t drain_large() noexcept;
     /// Puts a large block back to the arena; returns the same.
     std::size_t put_large(std::uintptr_t block) noexcept;
 
+    /// Puts a live block back to its slab.
+    void put_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
     /// Puts every small and medium block back to its slab and gives the budget back.
     void flush_magazines() noexcept;
     /// Empties the large slots and gives their budget back.
@@ -81,6 +102,9 @@ private:
     TierBudget* budget_ = nullptr;
     LargeSlots large_;
     std::uint32_t skip_search_ = 0;
+    /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
+    /// nothing, because this and the magazine's size tell what is live.
+    std::array<base::Counter, base::kSizeClasses> drawn_{};
 };
 
 }  // namespace numapool::cache

@@ -1,4 +1,4 @@
-// Owns: a thread's ready blocks of one size class, and its count of what passed through.
+// Owns: a thread's ready blocks of one size class, and its count of what was taken from them.
 // Must not know: where blocks come from when it is empty.
 #pragma once
 
@@ -20,49 +20,53 @@ public:
     static constexpr std::uint32_t kCapacity = 13;
 
     base::Counter allocations;
-    base::Counter frees;
     base::Counter requested_bytes;
 
     Magazine() noexcept {
-        set_top(blocks_.data());
-        end_ = blocks_.data();
+        set_top(slots_.data());
+        last_ = slots_.data();
     }
     Magazine(const Magazine&) = delete;
     Magazine& operator=(const Magazine&) = delete;
 
-    std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(top() - blocks_.data()); }
-    void resize(std::uint32_t size) noexcept { set_top(blocks_.data() + size); }
-    /// How many blocks the pool's bounds let it hold now.
-    std::uint32_t limit() const noexcept { return static_cast<std::uint32_t>(end_ - blocks_.data()); }
-    void set_limit(std::uint32_t limit) noexcept { end_ = blocks_.data() + limit; }
-    arena::Block* blocks() noexcept { return blocks_.data(); }
-
-    bool empty() const noexcept { return top() == blocks_.data(); }
-    /// The block that was pushed last, live again; there must be one.
-    arena::Block pop() noexcept {
-        arena::Block* const newest = top() - 1;
-        const arena::Block block = *newest;
-        set_top(newest);
-        block.state->store(static_cast<std::uint8_t>(arena::BlockState::kLive), std::memory_order_relaxed);
-        return block;
+    /// Acquire pairs with the release in push: who sees the last return sees all that went before it.
+    std::uint32_t size() const noexcept {
+        return static_cast<std::uint32_t>(top_.load(std::memory_order_acquire) - slots_.data());
     }
-    /// False, and nothing is done, at the limit.
+    void resize(std::uint32_t size) noexcept { set_top(slots_.data() + size); }
+    /// How many blocks the pool's bounds let it hold now.
+    std::uint32_t limit() const noexcept { return static_cast<std::uint32_t>(last_ - slots_.data()); }
+    void set_limit(std::uint32_t limit) noexcept { last_ = slots_.data() + limit; }
+    bool full() const noexcept { return top_.load(std::memory_order_relaxed) >= last_; }
+    /// The oldest comes first.
+    arena::Block* blocks() noexcept { return slots_.data() + 1; }
+
+    /// The block that was pushed last, live again; 0 if there is none.
+    std::uintptr_t pop() noexcept {
+        arena::Block* const newest = top_.load(std::memory_order_relaxed);
+        const std::uintptr_t address = newest->address;
+        if (address == 0) return 0;
+        arena::mark_live(*newest->mark);
+        set_top(newest - 1);
+        return address;
+    }
+    /// Takes a live block; false, and nothing is done, at the limit. The last step lets go of
+    /// the block: from then on a pool that is being released may be gone.
     bool push(const arena::Block& block) noexcept {
-        arena::Block* const at = top();
-        if (at >= end_) return false;
-        block.state->store(static_cast<std::uint8_t>(arena::BlockState::kCached), std::memory_order_relaxed);
-        *at = block;
-        set_top(at + 1);
+        arena::Block* const newest = top_.load(std::memory_order_relaxed);
+        if (newest >= last_) return false;
+        arena::mark_cached(*block.mark);
+        newest[1] = block;
+        set_top(newest + 1);
         return true;
     }
 
 private:
-    arena::Block* top() const noexcept { return top_.load(std::memory_order_relaxed); }
-    void set_top(arena::Block* top) noexcept { top_.store(top, std::memory_order_relaxed); }
+    void set_top(arena::Block* top) noexcept { top_.store(top, std::memory_order_release); }
 
-    std::atomic<arena::Block*> top_{nullptr};  // relaxed: other threads only read it for statistics
-    arena::Block* end_ = nullptr;              // of what may be held now
-    std::array<arena::Block, kCapacity> blocks_{};
+    std::atomic<arena::Block*> top_{nullptr};          ///< the newest block's slot
+    arena::Block* last_ = nullptr;                     ///< the last slot that may be used now
+    std::array<arena::Block, kCapacity + 1> slots_{};  ///< the first stays empty: what pop() finds at the end
 };
 static_assert(sizeof(Magazine) == 256);
 

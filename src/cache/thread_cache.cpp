@@ -63,6 +63,14 @@ std::mutex& lifetime_mutex() noexcept { return lifetime; }
 void lock_records() noexcept { records_mutex.lock(); }
 void unlock_records() noexcept { records_mutex.unlock(); }
 
+void HotCache::set(std::uint64_t new_key, ArenaCache& new_cache) noexcept {
+    *this = {new_key, &new_cache, {}, {}, {}};
+    const arena::NodeArena& arena = new_cache.arena();
+    if (const auto* range = arena.newest_range(arena::Purpose::kFineSlab)) fine = range->marks_window();
+    if (const auto* range = arena.newest_range(arena::Purpose::kCoarseSlab)) coarse = range->marks_window();
+    if (const auto* range = arena.newest_range(arena::Purpose::kLargeBlock)) large = range->entries_window();
+}
+
 ArenaCache* ThreadCache::add(std::uint32_t index, arena::NodeArena& arena, TierBudget& budget) noexcept {
     void* memory = nullptr;
     {

@@ -100,11 +100,17 @@ constexpr std::uint64_t cache_key(std::uint64_t pool_id, std::uint32_t arena) no
 /// No arena's, and none when an arena's index is added.
 inline constexpr std::uint64_t kNoCacheKey = std::uint64_t{1} << 63;
 
-/// The cache that the calling thread allocated from last: one comparison finds it again. A key never comes
-/// again, so nobody need tell it of a pool's end.
-struct HotCache {
+/// The cache that the calling thread used last: one comparison finds it again. A key never comes again, so
+/// nobody need tell it of a pool's end; nothing else of it may be used before the key was found to be right.
+struct alignas(64) HotCache {
     std::uint64_t key = 0;
     ArenaCache* cache = nullptr;
+    // Most blocks of the arena lie in these.
+    arena::Window<arena::BlockMark> fine;
+    arena::Window<arena::BlockMark> coarse;
+    arena::Window<std::atomic<std::uint64_t>> large;
+
+    void set(std::uint64_t new_key, ArenaCache& new_cache) noexcept;
 };
 extern constinit thread_local HotCache hot_cache __attribute__((tls_model("initial-exec")));
 

@@ -60,6 +60,11 @@ std::uintptr_t reserve(std::size_t bytes, std::size_t alignment) noexcept {
     return aligned;
 }
 
+void* reserve_zeros(std::size_t bytes) noexcept {
+    void* mapped = counted_calls().map(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
+    return mapped == MAP_FAILED ? nullptr : mapped;
+}
+
 int release(std::uintptr_t address, std::size_t bytes) noexcept {
     return counted_calls().unmap(pointer(address), bytes) == 0 ? 0 : errno;
 }

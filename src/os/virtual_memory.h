@@ -19,6 +19,10 @@ std::size_t memory_bytes() noexcept;
 /// without memory; 0 if the system refuses.
 std::uintptr_t reserve(std::size_t bytes, std::size_t alignment) noexcept;
 
+/// Reserves `bytes` of address space that reads zero, without memory, until commit() makes it writable;
+/// nullptr if the system refuses.
+void* reserve_zeros(std::size_t bytes) noexcept;
+
 /// Gives address space back.
 int release(std::uintptr_t address, std::size_t bytes) noexcept;
 

@@ -119,10 +119,8 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     const std::uint32_t size_class = class_for(bytes, alignment);
     if (size_class == base::kSizeClasses) return take_large(cache, bytes, alignment, failure);
     const std::size_t block_bytes = base::class_bytes(size_class);
-    cache::Magazine& magazine = cache.magazine(size_class);
-    if (!magazine.empty()) {
-        return {reinterpret_cast<void*>(magazine.pop().address), block_bytes, size_class, block_bytes, false};
-    }
+    if (const std::uintptr_t ready = cache.magazine(size_class).pop(); ready != 0)
+        return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes, false};
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {
         failure = block.failure();
@@ -140,9 +138,10 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
     };
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
-    if (const std::uintptr_t address = cache.large().take(bytes, alignment); address != 0) {
-        const std::size_t block_bytes = arena::mark_block(address, arena::BlockState::kLive);
-        return {reinterpret_cast<void*>(address), block_bytes, base::kSizeClasses, block_bytes, false};
+    const cache::KeptBlock* kept = nullptr;
+    if (const std::uintptr_t ready = cache.large().take(bytes, alignment, kept); ready != 0) {
+        kept->mark(arena::BlockState::kLive);
+        return {reinterpret_cast<void*>(ready), kept->bytes, base::kSizeClasses, kept->bytes, false};
     }
     arena::NodeArena& arena = cache.arena();
     arena::Extent idle = arena.take_idle_block(bytes, alignment, arena::Fit::kSnug);

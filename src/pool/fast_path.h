@@ -7,54 +7,99 @@
 // by every buffer: `make bench` counts them.
 #pragma once
 
+#include <cstring>
+
 #include "os/memory_policy.h"
 #include "pool/decay_thread.h"
 #include "pool/pool_core.h"
 
 namespace numapool::detail {
 
+/// A block of the magazine; nullptr if there is none.
+[[gnu::always_inline]] inline void* take_ready(cache::Magazine& magazine, std::size_t bytes) noexcept {
+    const std::uintptr_t address = magazine.pop();
+    if (address == 0) return nullptr;
+    magazine.allocations.add(1);
+    magazine.requested_bytes.add(bytes);  // cheaper than asking whether anybody wants to know
+    return reinterpret_cast<void*>(address);
+}
+
 /// A block that `cache` has ready; nullptr if there is none.
 [[gnu::always_inline]] inline void* take_ready(cache::ArenaCache& cache, std::size_t bytes) noexcept {
-    if (bytes - 1 < base::kMaxSlabBlockBytes) {
-        cache::Magazine& magazine = cache.magazine(base::size_class(bytes));
-        if (magazine.empty()) return nullptr;
-        const std::uintptr_t address = magazine.pop().address;
-        magazine.allocations.add(1);
-        magazine.requested_bytes.add(bytes);  // cheaper than asking whether anybody wants to know
-        if (address == 0) __builtin_unreachable();
-        return reinterpret_cast<void*>(address);
-    }
-    const std::uintptr_t address = cache.large().take(bytes, kMinAlignment);
+    // No bytes at all lead to the magazine that is always empty, as does what is too much for the sum.
+    if (bytes + 63 < 1024 + 64) [[likely]]
+        return take_ready(cache.magazine_of(static_cast<std::uint32_t>((bytes + 63) >> 6)), bytes);
+    if (bytes <= base::kMaxSlabBlockBytes)
+        return take_ready(cache.magazine(base::geometric_class(bytes)), bytes);
+    const cache::KeptBlock* kept = nullptr;
+    const std::uintptr_t address = cache.large().take(bytes, kMinAlignment, kept);
     if (address == 0) return nullptr;
-    const std::size_t block_bytes = arena::mark_block(address, arena::BlockState::kLive);
+    kept->mark(arena::BlockState::kLive);
     cache::ThreadFigures& figures = cache.figures;
     figures.large_allocations.add(1);
-    figures.large_bytes_out.add(block_bytes);
+    figures.large_bytes_out.add(kept->bytes);
     figures.large_requested_bytes.add(bytes);
     return reinterpret_cast<void*>(address);
 }
 
-/// Puts a live small or medium block of `range` into `cache`, which must be the calling thread's for it.
-/// False if it is no such block or there is no room.
-[[gnu::always_inline]] inline bool put_ready(cache::ArenaCache& cache, const arena::AddressRange& range,
-                                             std::uintptr_t address, ReturnedBy by) noexcept {
-    const arena::SliceEntry entry = range.entry(range.index_of(address));
-    if (!entry.is_slab()) return false;
-    const arena::Slab& slab = *entry.slab();
-    const base::BlockPosition at = base::block_position(slab.shape, address - slab.base);
-    if (!at.starts) return false;
-    std::atomic<std::uint8_t>& state = slab.states[at.index];
-    if (!arena::is_live(state)) return false;
-    cache::Magazine& magazine = cache.magazine(slab.size_class);
-    if (!magazine.push({address, &state})) return false;
+/// Puts a live small or medium block into its magazine; false, and nothing is done, if there is no room.
+[[gnu::always_inline]] inline bool put_ready(cache::ArenaCache& cache, std::uint32_t mark,
+                                             const arena::Block& block, ReturnedBy by) noexcept {
+    cache::Magazine& magazine = cache.magazine_of(mark);
+    if (by == ReturnedBy::kCaller) return magazine.push(block);
+    if (magazine.full()) return false;
+    cache.figures.auto_returns.add(1);
+    return magazine.push(block);  // last: from here on a pool that is being released may be gone
+}
+
+/// Puts the large block that starts at `address`, at the slice that `word` tells of, into a slot; false, and
+/// nothing is done, if no live one does or no slot is empty.
+[[gnu::always_inline]] inline bool put_ready_large(cache::ArenaCache& cache, std::atomic<std::uint64_t>& word,
+                                                   std::uintptr_t address, ReturnedBy by,
+                                                   const PoolOptions& options) noexcept {
+    const arena::SliceEntry entry(word.load(std::memory_order_relaxed));
+    if (!entry.is_live_block()) return false;
+    const cache::KeptBlock kept{entry.slices() * base::kSliceBytes, &word};
+    if (!cache.large().put(address, kept)) return false;
+    cache.figures.large_bytes_back.add(kept.bytes);
     if (by == ReturnedBy::kDestructor) cache.figures.auto_returns.add(1);
-    magazine.frees.conclude();  // last: from here on a pool that is being released may be gone
+    if (options.idle_decay) DecayThread::wake();
+    cache.figures.large_frees.conclude(1);  // last: from here on a pool that is being released may be gone
     return true;
+}
+
+/// Takes a block back into the cache that the calling thread used last, whose key was found to be right.
+[[gnu::always_inline]] inline bool put_hot(const cache::HotCache& hot, std::uintptr_t address, ReturnedBy by,
+                                           const PoolOptions& options) noexcept {
+    arena::BlockMark* marks = hot.fine.records;
+    std::size_t unit = hot.fine.unit_at<arena::kFineUnitShift>(address);
+    if (unit >= hot.fine.units) {
+        marks = hot.coarse.records;
+        unit = hot.coarse.unit_at<arena::kCoarseUnitShift>(address);
+        if (unit >= hot.coarse.units) {
+            const std::size_t slice = hot.large.unit_at<arena::kSliceShift>(address);
+            return slice < hot.large.units &&
+                   put_ready_large(*hot.cache, hot.large.records[slice], address, by, options);
+        }
+    }
+    const std::uint32_t mark = marks[unit].load(std::memory_order_relaxed);
+    if (!arena::is_live(mark)) return false;
+    return put_ready(*hot.cache, mark, {address, &marks[unit]}, by);
 }
 
 inline std::uint32_t PoolCore::arena_of_current_node() const noexcept {
     const auto node = static_cast<std::size_t>(os::current_node());
     return node < arena_of_cpu_.size() ? static_cast<std::uint32_t>(arena_of_cpu_[node]) : 0;
+}
+
+/// The arena of a request where a table tells; -1 else.
+inline int PoolCore::known_arena(const Placement& placement) const noexcept {
+    if (single_arena_ && !options_.numa_aware) return 0;
+    if (placement.kind() == Placement::Kind::kCurrentNode)
+        return single_arena_ ? 0 : static_cast<int>(arena_of_current_node());
+    const auto node = static_cast<std::size_t>(placement.node());
+    const bool named = placement.kind() == Placement::Kind::kNode && node < arena_of_memory_.size();
+    return named ? arena_of_memory_[node] : -1;
 }
 
 inline void* PoolCore::allocate_hot(std::size_t bytes) noexcept {
@@ -72,33 +117,42 @@ inline void* PoolCore::allocate_hot(std::size_t bytes) noexcept {
 
 inline void* PoolCore::allocate_fast(std::size_t bytes, const Request& request) noexcept {
     std::uint64_t key = fast_key_.load(std::memory_order_relaxed);
-    if (key == cache::kNoCacheKey || request.alignment != kMinAlignment || request.zeroed || request.bind ||
-        request.placement.kind() != Placement::Kind::kCurrentNode) {
-        return nullptr;
-    }
-    const std::uint32_t index = single_arena_ ? 0 : arena_of_current_node();
-    key += index;
+    if (key == cache::kNoCacheKey || request.alignment != kMinAlignment || request.bind) return nullptr;
+    const int index = known_arena(request.placement);
+    if (index < 0) return nullptr;
+    key += static_cast<std::uint64_t>(index);
     cache::HotCache& hot = cache::hot_cache;
     if (hot.key != key) {
         const cache::ThreadCache* mine = cache::find_cache(slot_, id_);
-        cache::ArenaCache* found = mine != nullptr ? mine->find(index) : nullptr;
+        cache::ArenaCache* found = mine != nullptr ? mine->find(static_cast<std::uint32_t>(index)) : nullptr;
         if (found == nullptr) return nullptr;
-        hot = {key, found};
+        hot.set(key, *found);
     }
-    return take_ready(*hot.cache, bytes);
+    void* block = take_ready(*hot.cache, bytes);
+    if (block == nullptr) return nullptr;
+    if (request.zeroed) std::memset(block, 0, bytes);
+    if (monitoring_ && requested_remotely(request.placement, static_cast<std::uint32_t>(index)))
+        hot.cache->figures.remote_allocations.add(1);
+    return block;
 }
 
-template <class Belongs>
-[[gnu::always_inline]] inline bool PoolCore::return_hot(void* block, ReturnedBy by,
-                                                        Belongs belongs) noexcept {
+inline bool PoolCore::return_hot(void* block) noexcept {
+    const cache::HotCache& hot = cache::hot_cache;
+    // The second comparison does for all arenas of the pool.
+    if (hot.key != only_key_.load(std::memory_order_relaxed) &&
+        hot.key - fast_key_.load(std::memory_order_relaxed) >= cache::kMaxArenas)
+        return false;
+    return put_hot(hot, reinterpret_cast<std::uintptr_t>(block), ReturnedBy::kCaller, options_);
+}
+
+inline bool PoolCore::return_hot_of_any(void* block, ReturnedBy by) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
     const arena::AddressRange* range = arena::find_range(address);
     if (range == nullptr) return false;
     const auto& pool = *static_cast<const PoolCore*>(range->pool);
-    if (!belongs(pool)) return false;
     const cache::HotCache& hot = cache::hot_cache;
     if (hot.key != pool.fast_key_.load(std::memory_order_relaxed) + range->arena_index) return false;
-    return put_ready(*hot.cache, *range, address, by);
+    return put_hot(hot, address, by, pool.options_);
 }
 
 inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCore* expected) noexcept {
@@ -110,30 +164,26 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     if (expected != nullptr && pool != expected) [[unlikely]]
         return ErrorCode::kWrongPool;
     // Read before the block is given up: a closed pool may be gone right after its last block is.
-    if (pool->fast_key_.load(std::memory_order_relaxed) == cache::kNoCacheKey) [[unlikely]]
+    const std::uint64_t key = pool->fast_key_.load(std::memory_order_relaxed);
+    if (key == cache::kNoCacheKey) [[unlikely]]
         return pool->return_slow(*range, address, by);
     const cache::ThreadCache* mine = cache::find_cache(pool->slot_, pool->id_);
     cache::ArenaCache* cache = mine != nullptr ? mine->find(range->arena_index) : nullptr;
     if (cache == nullptr) [[unlikely]]
         return pool->return_slow(*range, address, by);
+    cache::hot_cache.set(key + range->arena_index, *cache);
     const std::size_t slice = range->index_of(address);
     const arena::SliceEntry entry = range->entry(slice);
-    if (!entry.is_live_block() || address != range->address_of(slice)) {
-        return put_ready(*cache, *range, address, by) ? ErrorCode::kOk
-                                                      : pool->return_slow(*range, address, by);
+    bool taken = false;
+    if (entry.is_slab()) {
+        const arena::Slab& slab = *entry.slab();
+        const arena::Block found = arena::block_at(slab, address);
+        taken = found.address != 0 && arena::is_live(*found.mark) &&
+                put_ready(*cache, arena::live_mark(slab.size_class), found, by);
+    } else if (address == range->address_of(slice)) {
+        taken = put_ready_large(*cache, range->entries[slice], address, by, pool->options_);
     }
-    const std::size_t bytes = entry.slices() * base::kSliceBytes;
-    // Marked first: once it is in the slot, it may be stolen.
-    range->set_entry(slice, arena::SliceEntry::block(entry.slices(), arena::BlockState::kCached));
-    if (!cache->large().put(address, bytes)) {
-        range->set_entry(slice, entry);
-        return pool->return_slow(*range, address, by);
-    }
-    cache->figures.large_bytes_back.add(bytes);
-    if (by == ReturnedBy::kDestructor) cache->figures.auto_returns.add(1);
-    if (pool->options_.idle_decay) DecayThread::wake();
-    cache->figures.large_frees.conclude();  // last, as above
-    return ErrorCode::kOk;
+    return taken ? ErrorCode::kOk : pool->return_slow(*range, address, by);
 }
 
 }  // namespace numapool::detail

@@ -57,11 +57,6 @@ detail::PoolCore* make_core(const PoolOptions& options) {
         detail::throw_refused_return(core, code, block);
 }
 
-[[gnu::always_inline]] inline bool return_hot(const detail::PoolCore& core, void* block) noexcept {
-    return detail::PoolCore::return_hot(block, ReturnedBy::kCaller,
-                                        [&](const detail::PoolCore& pool) { return &pool == &core; });
-}
-
 }  // namespace
 
 MemoryPool::MemoryPool(const PoolOptions& options) : core_(make_core(options)) {}
@@ -73,8 +68,9 @@ void MemoryPool::initialize(std::size_t reserve_bytes) {
 }
 
 void* MemoryPool::allocate(std::size_t bytes) {
-    void* block = core_->allocate_hot(bytes);
-    return block != nullptr ? block : allocate_cold(*core_, bytes);
+    detail::PoolCore& core = *core_;
+    void* block = core.allocate_hot(bytes);
+    return block != nullptr ? block : allocate_cold(core, bytes);
 }
 
 void* MemoryPool::allocate(std::size_t bytes, const Request& request) {
@@ -90,11 +86,14 @@ void* MemoryPool::try_allocate(std::size_t bytes, const Request& request, ErrorC
 }
 
 ErrorCode MemoryPool::try_deallocate(void* block) noexcept {
-    return return_hot(*core_, block) ? ErrorCode::kOk : try_return(*core_, block);
+    return core_->return_hot(block) ? ErrorCode::kOk : try_return(*core_, block);
 }
 
 void MemoryPool::deallocate(void* block) {
-    if (!return_hot(*core_, block)) return_or_throw(*core_, block);
+    detail::PoolCore& core = *core_;
+    if (core.return_hot(block)) [[likely]]
+        return;
+    return_or_throw(core, block);
 }
 
 void MemoryPool::return_buffer(Buffer&& buffer) {

@@ -51,10 +51,11 @@ public:
         void* block = allocate_fast(bytes, request);
         return block != nullptr ? block : allocate_slow(bytes, request, failure);
     }
-    /// Takes a small or medium block of the cache that the calling thread used last; false, and nothing is
-    /// done, if it must go on to return_block. `belongs(pool)` says whether it may be that pool's.
-    template <class Belongs>
-    static bool return_hot(void* block, ReturnedBy by, Belongs belongs) noexcept;
+    /// Takes a block of this pool and of the cache that the calling thread used last; false, and nothing is
+    /// done, if it must go on to return_block.
+    bool return_hot(void* block) noexcept;
+    /// The same for a block of whichever pool.
+    static bool return_hot_of_any(void* block, ReturnedBy by) noexcept;
     /// Returns a block of whichever pool, by its address; if `expected` is given, only of that pool.
     static ErrorCode return_block(void* block, ReturnedBy by, const PoolCore* expected) noexcept;
 
@@ -125,6 +126,7 @@ private:
     void* hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, const Request& request,
                    Placing& placing, base::Failure& failure) noexcept;
     bool make_room(std::size_t bytes, const base::Failure& failure) noexcept;
+    int known_arena(const Placement& placement) const noexcept;
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
 
     // Where pages lie: place.cpp
@@ -186,6 +188,15 @@ private:
         for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
             if (arena::NodeArena* arena = arena_at(index); arena != nullptr) visit(index, *arena);
         }
+    }
+    /// Calls visit(const ArenaCache&) for every thread's cache of every arena.
+    template <class Visit>
+    void for_each_cache(Visit visit) noexcept {
+        caches_.for_each([&](const cache::ThreadCache& thread) {
+            for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
+                if (const cache::ArenaCache* found = thread.find(index); found != nullptr) visit(*found);
+            }
+        });
     }
     base::Result<bool> prefault(std::uint32_t index, std::size_t bytes) noexcept;
     std::size_t drain_large(std::uint32_t index) noexcept;

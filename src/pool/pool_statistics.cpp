@@ -11,9 +11,9 @@ namespace {
 /// What the threads did with one arena, added up.
 struct Sums {
     std::array<std::uint64_t, kTiers> allocations{};
-    std::array<std::uint64_t, kTiers> frees{};
+    std::array<std::int64_t, kTiers> live{};
     std::array<std::uint64_t, kTiers> bytes_out{};
-    std::array<std::uint64_t, kTiers> bytes_back{};
+    std::array<std::int64_t, kTiers> live_bytes{};
     std::array<std::uint64_t, kTiers> misses{};
     std::array<std::uint64_t, kTiers> missed_bytes{};
     std::array<std::uint64_t, kTiers> ready{};
@@ -29,21 +29,25 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
         const cache::Magazine& magazine = cache.magazine(size_class);
         const std::size_t block = base::class_bytes(size_class);
         const auto tier = static_cast<std::size_t>(base::tier_of(block));
-        // Frees first: a block that passes through meanwhile then counts as live rather than as less than
-        // nothing.
-        const std::uint64_t frees = magazine.frees.get_all();
+        const std::int64_t live = cache.live(size_class);
         const std::uint64_t allocations = magazine.allocations.get();
-        sums.frees[tier] += frees;
-        sums.bytes_back[tier] += frees * block;
+        sums.live[tier] += live;
+        sums.live_bytes[tier] += live * static_cast<std::int64_t>(block);
         sums.allocations[tier] += allocations;
         sums.bytes_out[tier] += allocations * block;
         sums.requested += magazine.requested_bytes.get();
     }
     const cache::ThreadFigures& figures = cache.figures;
-    sums.frees[kLarge] += figures.large_frees.get_all();
-    sums.bytes_back[kLarge] += figures.large_bytes_back.get();
-    sums.allocations[kLarge] += figures.large_allocations.get();
-    sums.bytes_out[kLarge] += figures.large_bytes_out.get();
+    // Frees first: a block that passes through meanwhile then counts as live rather than as less than
+    // nothing.
+    const std::uint64_t frees = figures.large_frees.get_all();
+    const std::uint64_t bytes_back = figures.large_bytes_back.get();
+    const std::uint64_t allocations = figures.large_allocations.get();
+    const std::uint64_t bytes_out = figures.large_bytes_out.get();
+    sums.live[kLarge] += static_cast<std::int64_t>(allocations - frees);
+    sums.live_bytes[kLarge] += static_cast<std::int64_t>(bytes_out - bytes_back);
+    sums.allocations[kLarge] += allocations;
+    sums.bytes_out[kLarge] += bytes_out;
     sums.requested += figures.large_requested_bytes.get();
     for (std::size_t tier = 0; tier < kTiers; ++tier) {
         sums.misses[tier] += figures.misses[tier].get();
@@ -61,44 +65,27 @@ double share(std::uint64_t part, std::uint64_t whole) noexcept {
 std::uint64_t difference(std::uint64_t more, std::uint64_t less) noexcept {
     return more > less ? more - less : 0;
 }
+std::uint64_t at_least_none(std::int64_t figure) noexcept {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(figure, 0));
+}
 
 }  // namespace
 
 std::size_t PoolCore::live_bytes() noexcept {
-    std::uint64_t out = 0;
-    std::uint64_t back = 0;
-    caches_.for_each([&](cache::ThreadCache& thread) {
-        for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
-            const cache::ArenaCache* found = thread.find(index);
-            if (found == nullptr) continue;
-            Sums sums;
-            add(sums, *found);
-            for (std::size_t tier = 0; tier < kTiers; ++tier) {
-                out += sums.bytes_out[tier];
-                back += sums.bytes_back[tier];
-            }
-        }
-    });
-    return difference(out, back);
+    Sums sums;
+    for_each_cache([&](const cache::ArenaCache& cache) { add(sums, cache); });
+    std::int64_t live = 0;
+    for (const std::int64_t bytes : sums.live_bytes) live += bytes;
+    return at_least_none(live);
 }
 
 bool PoolCore::anything_live() noexcept {
     if (settings_.disabled) return plain_allocations_.load() != plain_returns_.load();
-    std::uint64_t out = 0;
-    std::uint64_t back = 0;
-    caches_.for_each([&](cache::ThreadCache& thread) {
-        for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
-            const cache::ArenaCache* found = thread.find(index);
-            if (found == nullptr) continue;
-            Sums sums;
-            add(sums, *found);
-            for (std::size_t tier = 0; tier < kTiers; ++tier) {
-                out += sums.allocations[tier];
-                back += sums.frees[tier];
-            }
-        }
-    });
-    return out != back;
+    Sums sums;
+    for_each_cache([&](const cache::ArenaCache& cache) { add(sums, cache); });
+    std::int64_t live = 0;
+    for (const std::int64_t blocks : sums.live) live += blocks;
+    return live != 0;
 }
 
 Statistics PoolCore::statistics() {
@@ -137,8 +124,8 @@ Statistics PoolCore::statistics() {
         for (std::size_t i = 0; i < kTiers; ++i) {
             TierStatistics& tier = node.tiers[i];
             tier.allocations = sums.allocations[i];
-            tier.live_buffers = difference(sums.allocations[i], sums.frees[i]);
-            tier.live_bytes = difference(sums.bytes_out[i], sums.bytes_back[i]);
+            tier.live_buffers = at_least_none(sums.live[i]);
+            tier.live_bytes = at_least_none(sums.live_bytes[i]);
             tier.idle_buffers = sums.ready[i];
             tier.idle_bytes = difference(committed[i], tier.live_bytes);
             node.allocations += tier.allocations;

@@ -51,9 +51,9 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
     const std::size_t slice = range.index_of(address);
     const SliceEntry entry = range.entry(slice);
     if (entry.is_slab()) {
-        const std::atomic<std::uint8_t>* state = arena::state_at(*entry.slab(), address);
-        if (state == nullptr) return ErrorCode::kInteriorPointer;
-        if (!arena::is_live(*state)) return ErrorCode::kAlreadyReturned;
+        const arena::Block block = arena::block_at(*entry.slab(), address);
+        if (block.address == 0) return ErrorCode::kInteriorPointer;
+        if (!arena::is_live(*block.mark)) return ErrorCode::kAlreadyReturned;
     } else if (!entry.is_held_block() || address != range.address_of(slice)) {
         return refuse(range, slice, address);
     } else if (!entry.is_live_block()) {
@@ -63,6 +63,9 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
     const std::uint32_t size_class = in_slab ? entry.slab()->size_class : 0;
     const std::size_t bytes = in_slab ? entry.slab()->shape.block_bytes : entry.slices() * base::kSliceBytes;
     const auto take = [&](bool keep) {
+        if (in_slab) {
+            with_cache(range.arena_index, [&](cache::ArenaCache& cache) { cache.hold_return(size_class); });
+        }
         if (options_.zero_on_return) std::memset(reinterpret_cast<void*>(address), 0, bytes);
         with_cache(range.arena_index, [&](cache::ArenaCache& cache) { take_back(cache, address, keep); });
     };
@@ -70,10 +73,10 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
         with_cache(range.arena_index, [&](cache::ArenaCache& cache) {
             if (by == ReturnedBy::kDestructor) cache.figures.auto_returns.add(1);
             if (in_slab) {
-                cache.magazine(size_class).frees.conclude();
+                cache.conclude_return(size_class);
             } else {
                 cache.figures.large_bytes_back.add(bytes);
-                cache.figures.large_frees.conclude();
+                cache.figures.large_frees.conclude(1);
             }
         });
     };
@@ -100,17 +103,17 @@ void PoolCore::take_back(cache::ArenaCache& cache, std::uintptr_t address, bool 
     const SliceEntry entry = range.entry(slice);
     if (entry.is_slab()) {
         const arena::Slab& slab = *entry.slab();
-        const arena::Block block{address, arena::state_at(slab, address)};
+        const arena::Block block = arena::block_at(slab, address);
         if (keep) {
             cache.free_past_magazine(slab.size_class, block);
         } else {
-            cache.arena().bin(slab.size_class).put(cache.arena(), &block, 1);
+            cache.put_past_magazine(slab.size_class, block);
         }
         return;
     }
     range.set_entry(slice, SliceEntry::block(entry.slices(), BlockState::kCached));
     if (keep) {
-        cache.free_past_slots(address, entry.slices() * base::kSliceBytes);
+        cache.free_past_slots(address, {entry.slices() * base::kSliceBytes, &range.entries[slice]});
     } else {
         cache.arena().release_lapsed(cache.put_large(address));
     }
@@ -137,8 +140,8 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
     std::size_t bytes = 0;
     bool settled = true;
     if (entry.is_slab()) {
-        const std::atomic<std::uint8_t>* state = arena::state_at(*entry.slab(), address);
-        if (state == nullptr || !arena::is_live(*state)) return std::nullopt;
+        const arena::Block found = arena::block_at(*entry.slab(), address);
+        if (found.address == 0 || !arena::is_live(*found.mark)) return std::nullopt;
         bytes = entry.slab()->shape.block_bytes;
     } else {
         if (!entry.is_held_block() || address != range->address_of(slice)) return std::nullopt;
@@ -161,7 +164,7 @@ namespace {
 }  // namespace
 
 ErrorCode return_block(void* block, ReturnedBy by) noexcept {
-    if (detail::PoolCore::return_hot(block, by, [](const detail::PoolCore&) { return true; })) [[likely]]
+    if (detail::PoolCore::return_hot_of_any(block, by)) [[likely]]
         return ErrorCode::kOk;
     return return_cold(block, by);
 }

@@ -16,7 +16,7 @@ using fakes::FakeSystemCalls;
 class AddressRangeTest : public ArenaFixture {};
 
 TEST_F(AddressRangeTest, IsFoundFromEveryAddressInItAndNoOther) {
-    AddressRange* range = reserve_range(2 * kGiB, kGiB, arena_);
+    AddressRange* range = reserve_range(2 * kGiB, kGiB, Purpose::kLargeBlock, arena_);
     ASSERT_NE(range, nullptr);
     EXPECT_EQ(range->base % kGiB, 0U);
     EXPECT_EQ(range->slices * base::kSliceBytes, 2 * kGiB);
@@ -37,7 +37,7 @@ TEST_F(AddressRangeTest, IsFoundFromEveryAddressInItAndNoOther) {
 TEST_F(AddressRangeTest, HalvesUntilTheSystemAgrees) {
     FakeSystemCalls fake;
     FakeSystemCalls::refuse_maps_above(5 * kGiB);  // 4 GiB and the padding for their alignment just fit
-    AddressRange* range = reserve_range(64 * kGiB, kGiB, arena_);
+    AddressRange* range = reserve_range(64 * kGiB, kGiB, Purpose::kLargeBlock, arena_);
     ASSERT_NE(range, nullptr);
     EXPECT_EQ(range->slices * base::kSliceBytes, 4 * kGiB);
     release_range(range);
@@ -46,15 +46,16 @@ TEST_F(AddressRangeTest, HalvesUntilTheSystemAgrees) {
 TEST_F(AddressRangeTest, GivesUpAtTheLeast) {
     FakeSystemCalls fake;
     FakeSystemCalls::refuse_maps_above(5 * kGiB);
-    EXPECT_EQ(reserve_range(64 * kGiB, 8 * kGiB, arena_), nullptr);
+    EXPECT_EQ(reserve_range(64 * kGiB, 8 * kGiB, Purpose::kLargeBlock, arena_), nullptr);
     FakeSystemCalls::refuse(Call::kMap, ENOMEM);
-    EXPECT_EQ(reserve_range(64 * kGiB, 0, arena_), nullptr) << "and does not try for ever";
+    EXPECT_EQ(reserve_range(64 * kGiB, 0, Purpose::kLargeBlock, arena_), nullptr)
+        << "and does not try for ever";
 }
 
 TEST_F(AddressRangeTest, RefusedRecordsLoseNothing) {
     FakeSystemCalls fake;
     FakeSystemCalls::refuse(Call::kMap, ENOMEM, 2, 1);  // the records come first, then the range
-    AddressRange* range = reserve_range(2 * kGiB, kGiB, arena_);
+    AddressRange* range = reserve_range(2 * kGiB, kGiB, Purpose::kLargeBlock, arena_);
     ASSERT_NE(range, nullptr);
     EXPECT_EQ(range->slices * base::kSliceBytes, kGiB) << "the first try was refused";
     release_range(range);

@@ -17,7 +17,7 @@ protected:
     using Run = arena::Run;  // testing::Test has one of its own
 
     void SetUp() override {
-        range_ = reserve_range(kGiB, kGiB, arena_);
+        range_ = reserve_range(kGiB, kGiB, Purpose::kLargeBlock, arena_);
         ASSERT_NE(range_, nullptr);
         heap_.add_range(range_);
     }

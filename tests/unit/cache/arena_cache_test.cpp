@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/bits.h"
 #include "cache_fixture.h"
 
 namespace numapool::cache {
@@ -16,7 +17,10 @@ protected:
 
     arena::Block get(std::uint32_t size_class) {
         Magazine& magazine = cache_->magazine(size_class);
-        if (magazine.size() != 0) return magazine.pop();
+        if (const std::uintptr_t ready = magazine.pop(); ready != 0) {
+            const arena::AddressRange& range = *arena::find_range(ready);
+            return {ready, &range.mark_of(ready)};
+        }
         auto made = cache_->allocate_past_magazine(size_class);
         EXPECT_TRUE(made);
         return made ? made->block : arena::Block{};
@@ -40,7 +44,9 @@ protected:
         return made ? made->address : 0;
     }
     void give_large(std::uintptr_t block, std::size_t bytes) {
-        if (!cache_->large().put(block, bytes)) cache_->free_past_slots(block, bytes);
+        const arena::AddressRange& range = *arena::find_range(block);
+        const KeptBlock kept{base::align_up(bytes, base::kSliceBytes), &range.entries[range.index_of(block)]};
+        if (!cache_->large().put(block, kept)) cache_->free_past_slots(block, kept);
     }
 
     const std::unique_ptr<ArenaCache> cache_ = std::make_unique<ArenaCache>();
@@ -84,17 +90,41 @@ TEST_F(ArenaCacheTest, RefillsHalfAMagazineAtOnce) {
     EXPECT_EQ(cache_->magazine(small).size(), Magazine::kCapacity / 2);
 }
 
-TEST_F(ArenaCacheTest, StatesFollowTheBlock) {
-    using arena::BlockState;
+TEST_F(ArenaCacheTest, MarksFollowTheBlock) {
+    for (const std::size_t bytes :
+         {std::size_t{64}, std::size_t{1024}, std::size_t{5000}, std::size_t{1} << 20}) {
+        const std::uint32_t size_class = base::size_class(bytes);
+        const auto mark = [](const arena::Block& block) { return std::uint32_t{block.mark->load()}; };
+        const arena::Block block = get(size_class);
+        EXPECT_EQ(mark(block), arena::live_mark(size_class));
+        EXPECT_TRUE(arena::is_live(*block.mark));
+        give(size_class, block);
+        EXPECT_EQ(mark(block), arena::live_mark(size_class) | arena::kCachedBit);
+        EXPECT_FALSE(arena::is_live(*block.mark));
+        EXPECT_EQ(mark(get(size_class)), arena::live_mark(size_class));
+        give(size_class, block);
+        cache_->flush_magazines();
+        EXPECT_EQ(mark(block), 0U);
+        EXPECT_EQ(mark(get(size_class)), arena::live_mark(size_class));
+    }
+}
+
+TEST_F(ArenaCacheTest, WhatIsLiveIsKnownWithoutCountingReturns) {
     const std::uint32_t small = base::size_class(64);
-    const auto state = [](const arena::Block& block) { return static_cast<BlockState>(block.state->load()); };
-    const arena::Block block = get(small);
-    EXPECT_EQ(state(block), BlockState::kLive);
-    give(small, block);
-    EXPECT_EQ(state(block), BlockState::kCached);
+    std::vector<arena::Block> blocks;
+    for (int i = 0; i < 40; ++i) {
+        blocks.push_back(get(small));
+        EXPECT_EQ(cache_->live(small), i + 1);
+    }
+    for (int i = 40; i > 0; --i) {
+        give(small, blocks.back());
+        blocks.pop_back();
+        EXPECT_EQ(cache_->live(small), i - 1);
+    }
     cache_->flush_magazines();
-    EXPECT_EQ(state(block), BlockState::kNone);
-    EXPECT_EQ(state(get(small)), BlockState::kLive);
+    EXPECT_EQ(cache_->live(small), 0);
+    cache_->put_past_magazine(small, get(small));
+    EXPECT_EQ(cache_->live(small), 0);
 }
 
 TEST_F(ArenaCacheTest, FlushingGivesBlocksAndBudgetBack) {
@@ -129,7 +159,8 @@ TEST_F(ArenaCacheTest, AnotherThreadMayDrainTheSlots) {
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 3U);
     in_thread([&] { cache_->drain_large(); });
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
-    EXPECT_EQ(cache_->large().take(2 * kMiB, 64), 0U);
+    const KeptBlock* kept = nullptr;
+    EXPECT_EQ(cache_->large().take(2 * kMiB, 64, kept), 0U);
 }
 
 }  // namespace

@@ -14,53 +14,76 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
+std::atomic<std::uint64_t> entry{0};
+
+bool put(LargeSlots& slots, std::uintptr_t block, std::size_t bytes) {
+    return slots.put(block, {bytes, &entry});
+}
+std::uintptr_t take(LargeSlots& slots, std::size_t bytes, std::size_t alignment) {
+    const KeptBlock* kept = nullptr;
+    return slots.take(bytes, alignment, kept);
+}
+
 TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
     LargeSlots slots;
-    EXPECT_FALSE(slots.put(0x10000, kMiB));
-    slots.limit = 2;
-    EXPECT_TRUE(slots.put(0x10000, kMiB));
-    EXPECT_TRUE(slots.put(0x20000, kMiB));
-    EXPECT_FALSE(slots.put(0x30000, kMiB));
+    EXPECT_FALSE(put(slots, 0x10000, kMiB));
+    slots.set_limit(2);
+    EXPECT_TRUE(put(slots, 0x10000, kMiB));
+    EXPECT_TRUE(put(slots, 0x20000, kMiB));
+    EXPECT_FALSE(put(slots, 0x30000, kMiB));
     EXPECT_EQ(slots.filled(), 2U);
     EXPECT_NE(slots.evict(), 0U);
-    EXPECT_TRUE(slots.put(0x30000, kMiB));
+    EXPECT_TRUE(put(slots, 0x30000, kMiB));
 }
 
 TEST(LargeSlots, ABlockServesWhatItWasCutForOnly) {
     LargeSlots slots;
-    slots.limit = 1;
-    ASSERT_TRUE(slots.put(0x100000, 8 * kMiB));
+    slots.set_limit(1);
+    ASSERT_TRUE(put(slots, 0x100000, 8 * kMiB));
     for (const std::size_t other : {8 * kMiB + 1, 8 * kMiB - base::kSliceBytes, 7 * kMiB, kMiB + 1}) {
-        EXPECT_EQ(slots.take(other, 64), 0U) << other;
+        EXPECT_EQ(take(slots, other, 64), 0U) << other;
     }
-    EXPECT_EQ(slots.take(8 * kMiB, 64), 0x100000U);
-    ASSERT_TRUE(slots.put(0x100000, 8 * kMiB));
-    EXPECT_EQ(slots.take(8 * kMiB - base::kSliceBytes + 1, 64), 0x100000U);
+    EXPECT_EQ(take(slots, 8 * kMiB, 64), 0x100000U);
+    ASSERT_TRUE(put(slots, 0x100000, 8 * kMiB));
+    EXPECT_EQ(take(slots, 8 * kMiB - base::kSliceBytes + 1, 64), 0x100000U);
 }
 
 // F02: the difference of sizes must not wrap round to a small number.
 TEST(LargeSlots, F02_NoBlockFitsASizeNearTheEndOfNumbers) {
     LargeSlots slots;
-    slots.limit = 1;
-    ASSERT_TRUE(slots.put(0x100000, 2 * kMiB));
+    slots.set_limit(1);
+    ASSERT_TRUE(put(slots, 0x100000, 2 * kMiB));
     constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
     for (const std::size_t bytes : {kMost, kMost - 1, kMost / 10 * 9, kMost / 2}) {
-        EXPECT_EQ(slots.take(bytes, 64), 0U) << bytes;
+        EXPECT_EQ(take(slots, bytes, 64), 0U) << bytes;
     }
 }
 
 TEST(LargeSlots, TakesOnlyWhatIsAligned) {
     LargeSlots slots;
-    slots.limit = 2;
-    ASSERT_TRUE(slots.put(0x110000, kMiB));
-    EXPECT_EQ(slots.take(kMiB, 0x20000), 0U);
-    ASSERT_TRUE(slots.put(0x120000, kMiB));
-    EXPECT_EQ(slots.take(kMiB, 0x20000), 0x120000U);
+    slots.set_limit(2);
+    ASSERT_TRUE(put(slots, 0x110000, kMiB));
+    EXPECT_EQ(take(slots, kMiB, 0x20000), 0U);
+    ASSERT_TRUE(put(slots, 0x120000, kMiB));
+    EXPECT_EQ(take(slots, kMiB, 0x20000), 0x120000U);
+}
+
+TEST(LargeSlots, TellWhatTheyKnowOfABlock) {
+    LargeSlots slots;
+    slots.set_limit(1);
+    std::atomic<std::uint64_t> word{0};
+    ASSERT_TRUE(slots.put(0x100000, {2 * kMiB, &word}));
+    EXPECT_EQ(word.load(), arena::SliceEntry::block(32, arena::BlockState::kCached).word());
+    const KeptBlock* kept = nullptr;
+    ASSERT_EQ(slots.take(2 * kMiB, 64, kept), 0x100000U);
+    EXPECT_EQ(kept->bytes, 2 * kMiB);
+    kept->mark(arena::BlockState::kLive);
+    EXPECT_TRUE(arena::SliceEntry(word.load()).is_live_block());
 }
 
 TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
     LargeSlots slots;
-    slots.limit = LargeSlots::kSlots;
+    slots.set_limit(LargeSlots::kSlots);
     constexpr std::uintptr_t kBlocks = 20000;
     std::vector<std::atomic<int>> taken(kBlocks + 1);
     std::atomic<bool> done{false};
@@ -77,8 +100,8 @@ TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
         });
     }
     for (std::uintptr_t next = 1; next <= kBlocks;) {
-        if (slots.put(next << 16, kMiB)) ++next;
-        if (next % 3 == 0) note(slots.take(kMiB, 64));
+        if (put(slots, next << 16, kMiB)) ++next;
+        if (next % 3 == 0) note(take(slots, kMiB, 64));
         if (next % 5 == 0) note(slots.evict());
     }
     done = true;

@@ -87,9 +87,10 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         auto block = cache->allocate_past_magazine(size_class);
         ASSERT_TRUE(block);
         cache->free_past_magazine(size_class, block->block);
-        cache->magazine(size_class).frees.add(7);
+        cache->magazine(size_class).allocations.add(7);
         auto large = arena_.take_new_block(2 * kMiB, 64);
-        cache->free_past_slots(large->address, 2 * kMiB);
+        const arena::AddressRange& range = *arena::find_range(large->address);
+        cache->free_past_slots(large->address, {2 * kMiB, &range.entries[range.index_of(large->address)]});
         EXPECT_EQ(cache->ready_blocks(Tier::kMedium) + cache->ready_blocks(Tier::kLarge), 2U);
     });
     EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
@@ -100,7 +101,7 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
     in_thread([&] {
         ThreadCache* next = find_or_make_cache(*caches);
         EXPECT_EQ(next, left) << "the next thread takes the record over";
-        EXPECT_EQ(next->find(0)->magazine(size_class).frees.get(), 7U) << "with all it counted";
+        EXPECT_EQ(next->find(0)->magazine(size_class).allocations.get(), 7U) << "with all it counted";
     });
 }
 
