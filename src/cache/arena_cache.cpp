@@ -8,29 +8,29 @@ namespace numapool::cache {
 namespace {
 
 constexpr std::uint32_t kDrawAtOnce = 4;
-// After the thread's other magazines had nothing to spare, this many calls do not search them again.
-constexpr std::uint32_t kSkipSearches = 64;
+// When the budget is spent, this many of the thread's other magazines are asked for room at a time.
+constexpr std::uint32_t kSearched = 4;
 
 }  // namespace
 
-base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t size_class) noexcept {
+bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     Magazine& magazine = this->magazine(size_class);
-    arena::SlabBin& bin = arena_->bin(size_class);
     const std::size_t wanted = 1 + magazine.limit() / 2;
-    const std::size_t got = bin.take_returned(magazine.blocks(), wanted);
-    const std::uint32_t mark = arena::live_mark(size_class);
-    if (got != 0) {
+    std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
+    if (got == 0) {
+        got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted);
         for (std::size_t i = 0; i < got; ++i)
-            arena::set_mark(*magazine.blocks()[i].mark, mark | arena::kCachedBit);
-        drawn_[size_class].add(got);
-        magazine.resize(static_cast<std::uint32_t>(got));
-        const arena::Block newest = magazine.blocks()[got - 1];
-        magazine.pop();
-        return arena::FreshBlock{newest, true, false};
+            arena::set_mark(*magazine.blocks()[i].mark, arena::live_mark(size_class) | arena::kCachedBit);
     }
-    auto fresh = bin.take_new(*arena_, size_class);
+    drawn_[size_class].add(got);
+    magazine.resize(static_cast<std::uint32_t>(got));
+    return got != 0;
+}
+
+base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t size_class) noexcept {
+    auto fresh = arena_->bin(size_class).take_new(*arena_, size_class);
     if (fresh) {
-        arena::set_mark(*fresh->block.mark, mark);
+        arena::set_mark(*fresh->block.mark, arena::live_mark(size_class));
         drawn_[size_class].add(1);
     }
     return fresh;
@@ -41,25 +41,24 @@ void ArenaCache::put_past_magazine(std::uint32_t size_class, const arena::Block&
     drawn_[size_class].conclude(std::uint64_t{0} - 1);
 }
 
-std::size_t ArenaCache::draw(std::uint32_t size_class, std::size_t most) noexcept {
-    const Tier tier = base::tier_of(base::class_bytes(size_class));
-    if (const std::size_t got = budget_->draw(tier, most); got != 0) return got;
-    if (skip_search_ != 0) {
-        --skip_search_;
-        return 0;
-    }
-    for (std::uint32_t other = 0; other < base::kSizeClasses; ++other) {
+std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noexcept {
+    Allowance& allowance = shared_->budget.slab_bytes;
+    const std::size_t block_bytes = base::class_bytes(size_class);
+    if (const std::size_t got = allowance.draw(block_bytes, most); got != 0)
+        return static_cast<std::uint32_t>(got);
+    for (std::uint32_t searched = 0; searched < kSearched; ++searched) {
+        const std::uint32_t other = next_to_search_++ % base::kSizeClasses;
         Magazine& spare = magazine(other);
-        if (other == size_class || spare.limit() == 0 || base::tier_of(base::class_bytes(other)) != tier)
-            continue;
+        const std::size_t other_bytes = base::class_bytes(other);
+        const auto needed = static_cast<std::uint32_t>((block_bytes + other_bytes - 1) / other_bytes);
+        if (other == size_class || spare.limit() < needed) continue;
         // A class that is not in use now gives up its blocks as well as its room.
-        const std::uint32_t got = std::min<std::uint32_t>(spare.limit(), static_cast<std::uint32_t>(most));
-        const std::uint32_t left = spare.limit() - got;
+        const std::uint32_t left = spare.limit() - needed;
         if (spare.size() > left) spill(spare, other, spare.size() - left);
         spare.set_limit(left);
-        return got;
+        allowance.give_back(needed * other_bytes);
+        return static_cast<std::uint32_t>(allowance.draw(block_bytes, 1));
     }
-    skip_search_ = kSkipSearches;
     return 0;
 }
 
@@ -67,10 +66,10 @@ void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block
     Magazine& magazine = this->magazine(size_class);
     if (magazine.push(block)) return;
     if (magazine.limit() < Magazine::kCapacity) {
-        const std::size_t most = std::min<std::size_t>(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
-        magazine.set_limit(magazine.limit() + static_cast<std::uint32_t>(draw(size_class, most)));
+        const std::uint32_t most = std::min(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
+        magazine.set_limit(magazine.limit() + draw(size_class, most));
     }
-    if (magazine.size() >= magazine.limit()) {
+    if (magazine.full()) {
         if (magazine.limit() == 0) {
             put_past_magazine(size_class, block);
             return;
@@ -85,7 +84,9 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
     if (count == 0) return;
     // The bottom of the stack is what was used longest ago.
     arena::Block* const blocks = magazine.blocks();
-    arena_->bin(size_class).put(*arena_, blocks, count);
+    const std::size_t passed_on = shared_->depots[size_class].put(blocks, count, base::class_bytes(size_class),
+                                                                  shared_->budget.slab_bytes);
+    if (passed_on != count) arena_->bin(size_class).put(*arena_, blocks + passed_on, count - passed_on);
     std::copy(blocks + count, blocks + magazine.size(), blocks);
     magazine.resize(magazine.size() - count);
     drawn_[size_class].conclude(std::uint64_t{0} - count);  // last: nothing live may seem to have gone
@@ -94,7 +95,7 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
 void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept {
     if (large_.put(block, kept)) return;
     if (large_.limit() < LargeSlots::kSlots) {
-        large_.set_limit(large_.limit() + static_cast<std::uint32_t>(budget_->draw(Tier::kLarge, 1)));
+        large_.set_limit(large_.limit() + static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
         if (large_.put(block, kept)) return;
     }
     const std::uintptr_t evicted = large_.evict();
@@ -104,7 +105,7 @@ void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) no
 
 std::size_t ArenaCache::put_large(std::uintptr_t block) noexcept {
     arena::AddressRange& range = *arena::find_range(block);
-    return arena_->put_block(range, range.index_of(block), budget_->granted(Tier::kLarge));
+    return arena_->put_block(range, range.index_of(block), shared_->budget.large_blocks.drawn());
 }
 
 std::size_t ArenaCache::drain_large() noexcept {
@@ -119,15 +120,14 @@ void ArenaCache::flush_magazines() noexcept {
     for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
         Magazine& magazine = this->magazine(size_class);
         spill(magazine, size_class, magazine.size());
-        if (magazine.limit() != 0)
-            budget_->give_back(base::tier_of(base::class_bytes(size_class)), magazine.limit());
+        shared_->budget.slab_bytes.give_back(magazine.limit() * base::class_bytes(size_class));
         magazine.set_limit(0);
     }
 }
 
 void ArenaCache::close_large() noexcept {
     arena_->release_lapsed(drain_large());
-    budget_->give_back(Tier::kLarge, large_.limit());
+    shared_->budget.large_blocks.give_back(large_.limit());
     large_.set_limit(0);
 }
 

@@ -14,7 +14,7 @@
 #include "base/size_classes.h"
 #include "cache/large_slots.h"
 #include "cache/magazine.h"
-#include "cache/tier_budget.h"
+#include "cache/depot.h"
 
 namespace numapool::cache {
 
@@ -38,9 +38,9 @@ class ArenaCache {
 
 public:
     /// Ties the cache, empty and zeroed, to an arena.
-    void attach(arena::NodeArena& arena, TierBudget& budget) noexcept {
+    void attach(arena::NodeArena& arena, SharedBlocks& shared) noexcept {
         arena_ = &arena;
-        budget_ = &budget;
+        shared_ = &shared;
     }
     arena::NodeArena& arena() noexcept { return *arena_; }
     /// The magazine of the class whose live blocks have that mark.
@@ -66,11 +66,13 @@ public:
     LargeSlots& large() noexcept { return large_; }
     const LargeSlots& large() const noexcept { return large_; }
 
-    /// A block when the magazine is empty: one that was returned to its slab, refilling the magazine by the
-    /// way, or a new one. The block is live.
+    /// Fills the empty magazine with blocks that other threads let go of, or that were returned to their slabs;
+    /// false if there are none.
+    bool refill(std::uint32_t size_class) noexcept;
+    /// A block when refill() found none. The block is live.
     base::Result<arena::FreshBlock> allocate_past_magazine(std::uint32_t size_class) noexcept;
     /// Takes a block; when the magazine is at its limit, raises that if the budget allows, else lets the
-    /// oldest go.
+    /// oldest go, to other threads or their slabs.
     void free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
     /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
     /// allows, in place of another if need be; what goes, goes to the arena.
@@ -96,12 +98,12 @@ public:
 
 private:
     void spill(Magazine& magazine, std::uint32_t size_class, std::uint32_t count) noexcept;
-    std::size_t draw(std::uint32_t size_class, std::size_t most) noexcept;
+    std::uint32_t draw(std::uint32_t size_class, std::uint32_t most) noexcept;
 
     arena::NodeArena* arena_ = nullptr;
-    TierBudget* budget_ = nullptr;
+    SharedBlocks* shared_ = nullptr;
     LargeSlots large_;
-    std::uint32_t skip_search_ = 0;
+    std::uint32_t next_to_search_ = 0;
     /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
     /// nothing, because this and the magazine's size tell what is live.
     std::array<base::Counter, base::kSizeClasses> drawn_{};

@@ -18,6 +18,10 @@ struct UnusedArenaCache {
     UnusedArenaCache* next;
 };
 UnusedArenaCache* unused_arena_caches = nullptr;
+struct UnusedTable {
+    UnusedTable* next;
+};
+UnusedTable* unused_tables = nullptr;  // all zero but for the link
 constinit std::mutex records_mutex;
 
 constinit std::mutex lifetime;
@@ -29,6 +33,22 @@ pthread_once_t end_of_thread_made = PTHREAD_ONCE_INIT;
 bool have_end_of_thread = false;
 
 constexpr std::size_t kTableBytes = kMaxPools * sizeof(ThreadCache*);
+
+// A table of its own for each thread that starts would cost it two system calls and a page fault.
+ThreadCache** get_table() noexcept {
+    const std::lock_guard lock(records_mutex);
+    if (unused_tables == nullptr) return static_cast<ThreadCache**>(os::map_records(kTableBytes));
+    UnusedTable* table = unused_tables;
+    unused_tables = table->next;
+    table->next = nullptr;
+    return reinterpret_cast<ThreadCache**>(table);
+}
+
+void give_up_table(ThreadCache** table) noexcept {
+    std::fill(table, table + slots_used, nullptr);
+    const std::lock_guard lock(records_mutex);
+    unused_tables = new (static_cast<void*>(table)) UnusedTable{unused_tables};
+}
 
 // Runs after C++ thread-local destructors, so that they may still return buffers the fast way.
 void end_thread(void* table) noexcept {
@@ -46,7 +66,7 @@ void end_thread(void* table) noexcept {
     thread_caches = nullptr;
     hot_cache = {};
     thread_ended = true;
-    os::release(reinterpret_cast<std::uintptr_t>(table), kTableBytes);
+    give_up_table(caches);
 }
 
 void make_end_of_thread() noexcept {
@@ -71,7 +91,7 @@ void HotCache::set(std::uint64_t new_key, ArenaCache& new_cache) noexcept {
     if (const auto* range = arena.newest_range(arena::Purpose::kLargeBlock)) large = range->entries_window();
 }
 
-ArenaCache* ThreadCache::add(std::uint32_t index, arena::NodeArena& arena, TierBudget& budget) noexcept {
+ArenaCache* ThreadCache::add(std::uint32_t index, arena::NodeArena& arena, SharedBlocks& shared) noexcept {
     void* memory = nullptr;
     {
         const std::lock_guard lock(records_mutex);
@@ -83,7 +103,7 @@ ArenaCache* ThreadCache::add(std::uint32_t index, arena::NodeArena& arena, TierB
     if (memory == nullptr) memory = os::map_records(sizeof(ArenaCache));
     if (memory == nullptr) return nullptr;
     auto* made = new (memory) ArenaCache;
-    made->attach(arena, budget);
+    made->attach(arena, shared);
     // Release pairs with the acquire in find: statistics read it from other threads.
     arenas[index].store(made, std::memory_order_release);
     return made;
@@ -169,10 +189,10 @@ ThreadCache* find_or_make_cache(CacheList& list) noexcept {
     ::pthread_once(&end_of_thread_made, make_end_of_thread);
     if (!have_end_of_thread) return nullptr;
     if (thread_caches == nullptr) {
-        auto** table = static_cast<ThreadCache**>(os::map_records(kTableBytes));
+        ThreadCache** table = get_table();
         if (table == nullptr) return nullptr;
         if (::pthread_setspecific(end_of_thread, static_cast<void*>(table)) != 0) {
-            os::release(reinterpret_cast<std::uintptr_t>(table), kTableBytes);
+            give_up_table(table);
             return nullptr;
         }
         thread_caches = table;

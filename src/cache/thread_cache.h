@@ -35,7 +35,7 @@ struct ThreadCache {
         return arenas[arena].load(std::memory_order_acquire);
     }
     /// Makes it; nullptr if the system refuses memory. Its thread only.
-    ArenaCache* add(std::uint32_t index, arena::NodeArena& arena, TierBudget& budget) noexcept;
+    ArenaCache* add(std::uint32_t index, arena::NodeArena& arena, SharedBlocks& shared) noexcept;
 };
 
 /// All caches of one pool: those of running threads, and those that ended threads left, which new threads

@@ -119,7 +119,10 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     const std::uint32_t size_class = class_for(bytes, alignment);
     if (size_class == base::kSizeClasses) return take_large(cache, bytes, alignment, failure);
     const std::size_t block_bytes = base::class_bytes(size_class);
-    if (const std::uintptr_t ready = cache.magazine(size_class).pop(); ready != 0)
+    cache::Magazine& magazine = cache.magazine(size_class);
+    std::uintptr_t ready = magazine.pop();
+    if (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
+    if (ready != 0)
         return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes, false};
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {

@@ -129,7 +129,10 @@ inline void* PoolCore::allocate_fast(std::size_t bytes, const Request& request) 
         hot.set(key, *found);
     }
     void* block = take_ready(*hot.cache, bytes);
-    if (block == nullptr) return nullptr;
+    if (block == nullptr) {
+        if (bytes - 1 >= base::kMaxSlabBlockBytes || !hot.cache->refill(base::size_class(bytes))) return nullptr;
+        block = take_ready(*hot.cache, bytes);
+    }
     if (request.zeroed) std::memset(block, 0, bytes);
     if (monitoring_ && requested_remotely(request.placement, static_cast<std::uint32_t>(index)))
         hot.cache->figures.remote_allocations.add(1);
@@ -178,8 +181,14 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     if (entry.is_slab()) {
         const arena::Slab& slab = *entry.slab();
         const arena::Block found = arena::block_at(slab, address);
-        taken = found.address != 0 && arena::is_live(*found.mark) &&
-                put_ready(*cache, arena::live_mark(slab.size_class), found, by);
+        if (found.address != 0 && arena::is_live(*found.mark) && !pool->options_.max_idle_bytes) {
+            cache->hold_return(slab.size_class);
+            cache->free_past_magazine(slab.size_class, found);
+            if (by == ReturnedBy::kDestructor) cache->figures.auto_returns.add(1);
+            if (pool->options_.idle_decay) DecayThread::wake();
+            cache->conclude_return(slab.size_class);  // last: see above
+            return ErrorCode::kOk;
+        }
     } else if (address == range->address_of(slice)) {
         taken = put_ready_large(*cache, range->entries[slice], address, by, pool->options_);
     }

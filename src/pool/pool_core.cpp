@@ -122,13 +122,13 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     // Part of the large tier's bound goes to threads' slots, which are quicker, the rest to the arena's
     // credits.
     const bool slots = !options_.max_idle_bytes && options_.idle_decay != std::chrono::milliseconds(0);
-    // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes a
-    // tier.
-    const auto ready = [&](std::size_t largest_block) {
-        if (!options_.max_idle_bytes) return options_.max_buffers;
-        return std::min(options_.max_buffers, *options_.max_idle_bytes / 4 / largest_block);
-    };
-    slot.budget.reset(ready(1024), ready(base::kMaxSlabBlockBytes), slots ? options_.max_buffers / 2 : 0);
+    // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes.
+    const std::size_t slab_bytes = options_.max_buffers * base::kMaxSlabBlockBytes;
+    slot.shared.reset(new (std::nothrow) cache::SharedBlocks);
+    if (slot.shared == nullptr) return nullptr;
+    slot.shared->budget.slab_bytes.reset(options_.max_idle_bytes ? std::min(slab_bytes, *options_.max_idle_bytes / 4)
+                                                                 : slab_bytes);
+    slot.shared->budget.large_blocks.reset(slots ? options_.max_buffers / 2 : 0);
 
     arena::ArenaSettings settings;
     settings.budget = &budget_;
@@ -150,7 +150,7 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     if (arena == nullptr) return nullptr;
     bool spare_ready = false;
     caches_.with_spare(
-        [&](cache::ThreadCache& spare) { spare_ready = spare.add(index, *arena, slot.budget) != nullptr; });
+        [&](cache::ThreadCache& spare) { spare_ready = spare.add(index, *arena, *slot.shared) != nullptr; });
     if (!spare_ready) {
         delete arena;
         return nullptr;
@@ -200,6 +200,7 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         if (given >= bytes) return;
         arena.release_lapsed(drain_large(index));
+        arenas_[index].shared->empty(arena, false);
         for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) arena.bin(c).retire_empty(arena, now, 0);
         given += arena.release_idle(bytes - given, arena::ReleaseScope::kAll, cause);
     });
@@ -235,6 +236,7 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
             left = true;
         });
         arena.release_lapsed(lapsed);
+        left |= arenas_[index].shared->empty(arena, true);
         left |= arena.decay(now_ms, tick_ms, decay_ms);
     });
     return left;
@@ -257,11 +259,17 @@ std::size_t PoolCore::resident_bytes() noexcept {
 void PoolCore::lock_all() noexcept {
     growth_mutex_.lock();
     caches_.lock_all();
-    for_each_arena([](std::uint32_t, arena::NodeArena& arena) { arena.lock_all(); });
+    for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        for (cache::Depot& depot : arenas_[index].shared->depots) depot.mutex().lock();
+        arena.lock_all();
+    });
 }
 
 void PoolCore::unlock_all() noexcept {
-    for_each_arena([](std::uint32_t, arena::NodeArena& arena) { arena.unlock_all(); });
+    for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        arena.unlock_all();
+        for (cache::Depot& depot : arenas_[index].shared->depots) depot.mutex().unlock();
+    });
     caches_.unlock_all();
     growth_mutex_.unlock();
 }

@@ -1,7 +1,7 @@
 // Owns: a pool: its arenas, its threads' caches, and the paths of a request and of a return through them.
 // Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
 //
-// Lock order: registry, lifetime, a pool's growth, its spare cache, its cache list, a bin, an arena, records,
+// Lock order: registry, lifetime, a pool's growth, its spare cache, its cache list, a depot, a bin, an arena, records,
 // plain heap, decay thread, interleave sets, log.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include "numapool/buffer.h"
@@ -20,7 +21,7 @@
 #include "arena/node_arena.h"
 #include "base/result.h"
 #include "cache/thread_cache.h"
-#include "cache/tier_budget.h"
+#include "cache/ready_budget.h"
 
 namespace numapool::detail {
 
@@ -86,7 +87,7 @@ private:
     struct ArenaSlot {
         std::atomic<arena::NodeArena*> arena{
             nullptr};  // release in make_arena pairs with acquire in arena_at
-        cache::TierBudget budget;
+        std::unique_ptr<cache::SharedBlocks> shared;  ///< made with the arena
         Placement placement;
         std::vector<int> cpus;  ///< of the node
         // Relaxed: figures and hints, guarding no other memory.
@@ -172,7 +173,7 @@ private:
         cache::ThreadCache* mine = cache::find_or_make_cache(caches_);
         if (mine == nullptr) return nullptr;
         cache::ArenaCache* found = mine->find(index);
-        return found != nullptr ? found : mine->add(index, *arena_at(index), arenas_[index].budget);
+        return found != nullptr ? found : mine->add(index, *arena_at(index), *arenas_[index].shared);
     }
     /// Calls `use(ArenaCache&)` with the calling thread's cache for the arena, or the spare one.
     template <class Use>

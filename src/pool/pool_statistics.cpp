@@ -107,6 +107,8 @@ Statistics PoolCore::statistics() {
                 sums.ready[tier] += found->ready_blocks(static_cast<Tier>(tier));
             }
         });
+        for (const Tier tier : {Tier::kSmall, Tier::kMedium})
+            sums.ready[static_cast<std::size_t>(tier)] += arenas_[index].shared->ready_blocks(tier);
         sums.ready[kLarge] += arena.credits();
         NodeStatistics node;
         const Placement& placement = arenas_[index].placement;
@@ -161,7 +163,7 @@ Statistics PoolCore::statistics() {
         node.fallback_allocations =
             node.placement_refused ? node.allocations : slot.fallbacks.load(std::memory_order_relaxed);
         result.fallback_allocations += node.fallback_allocations;
-        result.metadata_bytes += arena.metadata_bytes();
+        result.metadata_bytes += arena.metadata_bytes() + sizeof(cache::SharedBlocks);
         for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {
             const Eviction evicted = arena.evicted(static_cast<EvictionCause>(cause));
             result.evictions[cause].events += evicted.events;
