@@ -25,8 +25,8 @@ struct RunLinks {
 /// blocks, would keep that memory from ever being whole again. So each purpose has ranges of its own.
 enum class Purpose : std::uint8_t {
     kLargeBlock,
-    kFineSlab,    ///< of blocks up to kFineBlockBytes
-    kCoarseSlab,  ///< of longer ones
+    kFineSlab,
+    kCoarseSlab,  ///< of blocks that are multiples of a coarse unit
 };
 inline constexpr std::size_t kPurposes = 3;
 

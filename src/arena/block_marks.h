@@ -13,10 +13,9 @@
 
 namespace numapool::arena {
 
-/// Fine units serve any block, coarse ones those of more than kFineBlockBytes, whose sizes they divide.
+/// Fine units serve any block, coarse ones those whose sizes they divide.
 inline constexpr unsigned kFineUnitShift = 6;
 inline constexpr unsigned kCoarseUnitShift = 9;
-inline constexpr std::size_t kFineBlockBytes = 4096;
 
 /// 0: not handed out, or handed out and back in its slab.
 using BlockMark = std::atomic<std::uint8_t>;

@@ -198,7 +198,8 @@ std::size_t NodeArena::put_block(AddressRange& range, std::size_t first,
 base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept {
     const base::ClassShape& shape = base::kClassShapes[size_class];
     const std::lock_guard lock(mutex_);
-    const Purpose purpose = shape.block_bytes <= kFineBlockBytes ? Purpose::kFineSlab : Purpose::kCoarseSlab;
+    const bool coarse = shape.block_bytes % (1U << kCoarseUnitShift) == 0;
+    const Purpose purpose = coarse ? Purpose::kCoarseSlab : Purpose::kFineSlab;
     RunKind kind = RunKind::kIdle;
     std::optional<Run> run = heap_.take(kind, shape.slices, 1, purpose);
     if (!run) run = heap_.take(kind = RunKind::kPrefaulted, shape.slices, 1, purpose);

@@ -8,7 +8,7 @@ namespace numapool::cache {
 namespace {
 
 constexpr std::uint32_t kDrawAtOnce = 4;
-// When the budget is spent, this many of the thread's other magazines are asked for room at a time.
+// When the budget is spent, this many other classes are asked for room at a time.
 constexpr std::uint32_t kSearched = 4;
 
 }  // namespace
@@ -48,6 +48,7 @@ std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noe
         return static_cast<std::uint32_t>(got);
     for (std::uint32_t searched = 0; searched < kSearched; ++searched) {
         const std::uint32_t other = next_to_search_++ % base::kSizeClasses;
+        if (Depot& depot = shared_->depots[other]; depot.unused()) depot.empty(*arena_, other, allowance);
         Magazine& spare = magazine(other);
         const std::size_t other_bytes = base::class_bytes(other);
         const auto needed = static_cast<std::uint32_t>((block_bytes + other_bytes - 1) / other_bytes);
@@ -57,9 +58,9 @@ std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noe
         if (spare.size() > left) spill(spare, other, spare.size() - left);
         spare.set_limit(left);
         allowance.give_back(needed * other_bytes);
-        return static_cast<std::uint32_t>(allowance.draw(block_bytes, 1));
+        break;
     }
-    return 0;
+    return static_cast<std::uint32_t>(allowance.draw(block_bytes, 1));
 }
 
 void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
@@ -84,8 +85,8 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
     if (count == 0) return;
     // The bottom of the stack is what was used longest ago.
     arena::Block* const blocks = magazine.blocks();
-    const std::size_t passed_on = shared_->depots[size_class].put(blocks, count, base::class_bytes(size_class),
-                                                                  shared_->budget.slab_bytes);
+    const std::size_t passed_on = shared_->depots[size_class].put(
+        blocks, count, base::class_bytes(size_class), shared_->budget.slab_bytes);
     if (passed_on != count) arena_->bin(size_class).put(*arena_, blocks + passed_on, count - passed_on);
     std::copy(blocks + count, blocks + magazine.size(), blocks);
     magazine.resize(magazine.size() - count);
@@ -95,7 +96,8 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
 void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept {
     if (large_.put(block, kept)) return;
     if (large_.limit() < LargeSlots::kSlots) {
-        large_.set_limit(large_.limit() + static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
+        large_.set_limit(large_.limit() +
+                         static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
         if (large_.put(block, kept)) return;
     }
     const std::uintptr_t evicted = large_.evict();

@@ -12,9 +12,9 @@
 #include "base/counter.h"
 #include "base/result.h"
 #include "base/size_classes.h"
+#include "cache/depot.h"
 #include "cache/large_slots.h"
 #include "cache/magazine.h"
-#include "cache/depot.h"
 
 namespace numapool::cache {
 
@@ -66,8 +66,8 @@ public:
     LargeSlots& large() noexcept { return large_; }
     const LargeSlots& large() const noexcept { return large_; }
 
-    /// Fills the empty magazine with blocks that other threads let go of, or that were returned to their slabs;
-    /// false if there are none.
+    /// Fills the empty magazine with blocks that other threads let go of, or that were returned to their
+    /// slabs; false if there are none.
     bool refill(std::uint32_t size_class) noexcept;
     /// A block when refill() found none. The block is live.
     base::Result<arena::FreshBlock> allocate_past_magazine(std::uint32_t size_class) noexcept;

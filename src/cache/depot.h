@@ -1,5 +1,5 @@
-// Owns: ready blocks of one size class on their way from threads that have too many to threads that have none.
-// Must not know: threads, slabs.
+// Owns: ready blocks of one size class on their way from threads that have too many to threads that have
+// none. Must not know: threads, slabs.
 #pragma once
 
 #include <algorithm>
@@ -17,14 +17,15 @@
 
 namespace numapool::cache {
 
-/// Blocks pass through as they are, marked as cached: handing half a magazine on is one lock and one copy, where
-/// their slabs would be asked for each (Bonwick and Adams: Magazines and Vmem, 2001). Thread safety: any thread.
+/// Blocks pass through as they are, marked as cached: handing half a magazine on is one lock and one copy,
+/// where their slabs would be asked for each (Bonwick and Adams: Magazines and Vmem, 2001). Thread safety:
+/// any thread.
 class Depot {
 public:
     static constexpr std::uint32_t kCapacity = 4 * Magazine::kCapacity;
 
-    /// Takes the first of `count` blocks of `block_bytes` each, as far as there is room and allowance; returns
-    /// how many.
+    /// Takes the first of `count` blocks of `block_bytes` each, as far as there is room and allowance;
+    /// returns how many.
     std::size_t put(const arena::Block* blocks, std::size_t count, std::size_t block_bytes,
                     Allowance& allowance) noexcept {
         const std::lock_guard lock(mutex_);
@@ -40,7 +41,8 @@ public:
     }
     /// Hands out up to `most` blocks, the last that came first; returns how many.
     std::size_t take(arena::Block* blocks, std::size_t most) noexcept {
-        if (size() == 0) return 0;  // a look without the lock: a block that comes meanwhile is found next time
+        if (size() == 0)
+            return 0;  // a look without the lock: a block that comes meanwhile is found next time
         const std::lock_guard lock(mutex_);
         const std::size_t taken = std::min<std::size_t>(most, size());
         std::copy(blocks_.data() + size() - taken, blocks_.data() + size(), blocks);

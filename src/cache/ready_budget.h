@@ -37,7 +37,8 @@ private:
 /// What the threads that use one arena share. They draw in batches, so the fast path never touches it. Thread
 /// safety: any thread.
 struct ReadyBudget {
-    Allowance slab_bytes;    ///< of small and medium blocks: a count would be too much of one, too few of the other
+    Allowance
+        slab_bytes;  ///< of small and medium blocks: a count would be too much of one, too few of the other
     Allowance large_blocks;
 };
 

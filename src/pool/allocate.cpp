@@ -122,8 +122,7 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     cache::Magazine& magazine = cache.magazine(size_class);
     std::uintptr_t ready = magazine.pop();
     if (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
-    if (ready != 0)
-        return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes, false};
+    if (ready != 0) return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes, false};
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {
         failure = block.failure();

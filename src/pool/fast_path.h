@@ -130,7 +130,8 @@ inline void* PoolCore::allocate_fast(std::size_t bytes, const Request& request) 
     }
     void* block = take_ready(*hot.cache, bytes);
     if (block == nullptr) {
-        if (bytes - 1 >= base::kMaxSlabBlockBytes || !hot.cache->refill(base::size_class(bytes))) return nullptr;
+        if (bytes - 1 >= base::kMaxSlabBlockBytes || !hot.cache->refill(base::size_class(bytes)))
+            return nullptr;
         block = take_ready(*hot.cache, bytes);
     }
     if (request.zeroed) std::memset(block, 0, bytes);

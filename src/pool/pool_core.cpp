@@ -126,8 +126,8 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     const std::size_t slab_bytes = options_.max_buffers * base::kMaxSlabBlockBytes;
     slot.shared.reset(new (std::nothrow) cache::SharedBlocks);
     if (slot.shared == nullptr) return nullptr;
-    slot.shared->budget.slab_bytes.reset(options_.max_idle_bytes ? std::min(slab_bytes, *options_.max_idle_bytes / 4)
-                                                                 : slab_bytes);
+    slot.shared->budget.slab_bytes.reset(
+        options_.max_idle_bytes ? std::min(slab_bytes, *options_.max_idle_bytes / 4) : slab_bytes);
     slot.shared->budget.large_blocks.reset(slots ? options_.max_buffers / 2 : 0);
 
     arena::ArenaSettings settings;

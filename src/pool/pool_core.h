@@ -1,8 +1,8 @@
 // Owns: a pool: its arenas, its threads' caches, and the paths of a request and of a return through them.
 // Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
 //
-// Lock order: registry, lifetime, a pool's growth, its spare cache, its cache list, a depot, a bin, an arena, records,
-// plain heap, decay thread, interleave sets, log.
+// Lock order: registry, lifetime, a pool's growth, its spare cache, its cache list, a depot, a bin, an arena,
+// records, plain heap, decay thread, interleave sets, log.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@
 
 #include "arena/node_arena.h"
 #include "base/result.h"
-#include "cache/thread_cache.h"
 #include "cache/ready_budget.h"
+#include "cache/thread_cache.h"
 
 namespace numapool::detail {
 
@@ -86,7 +86,7 @@ private:
     friend class PoolRegistry;
     struct ArenaSlot {
         std::atomic<arena::NodeArena*> arena{
-            nullptr};  // release in make_arena pairs with acquire in arena_at
+            nullptr};                                 // release in make_arena pairs with acquire in arena_at
         std::unique_ptr<cache::SharedBlocks> shared;  ///< made with the arena
         Placement placement;
         std::vector<int> cpus;  ///< of the node

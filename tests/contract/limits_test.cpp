@@ -150,21 +150,28 @@ TEST(MaxBuffers, BoundsIdleLargeBuffers) {
     }
 }
 
-TEST(MaxBuffers, BoundsWhatSmallTiersKeepReady) {
+// Of blocks up to 1 MiB the bound is max_buffers MiB: as many as max_buffers of the largest.
+TEST(MaxBuffers, BoundsTheBytesThatSmallTiersKeepReady) {
     const OnOneCpu here;
     for (const std::size_t most : {0U, 1U, 2U, 8U, 32U}) {
         PoolOptions options = steady_options();
         options.max_buffers = most;
         MemoryPool pool(options);
-        for (const std::size_t bytes : {std::size_t{64}, std::size_t{500}, 4 * kKiB, 100 * kKiB}) {
+        for (const std::size_t bytes : {std::size_t{64}, std::size_t{500}, 4 * kKiB, 100 * kKiB, kMiB}) {
             // A slab that was used in part may take a few rounds until all of it was handed out.
             for (int i = 0; i < 8; ++i) step(pool, 60, bytes);
             const std::uint64_t hits = pool.get_statistics().cache_hits;
             step(pool, 60, bytes);
             const Statistics s = pool.get_statistics();
             EXPECT_EQ(s.cache_hits - hits, 60U) << "a block that went back to its slab is a hit still";
-            EXPECT_LE(s.tier(Tier::kSmall).idle_buffers, most);
-            EXPECT_LE(s.tier(Tier::kMedium).idle_buffers, most);
+            const Tier tier = bytes < kKiB ? Tier::kSmall : Tier::kMedium;
+            const std::uint64_t ready = s.tier(tier).idle_buffers;
+            EXPECT_LE(ready * bytes, most * kMiB) << bytes;
+            if (most == 0) {
+                EXPECT_EQ(ready, 0U);
+            }
+            pool.trim();
+            EXPECT_EQ(pool.get_statistics().tier(tier).idle_buffers, 0U);
         }
     }
 }
@@ -176,7 +183,8 @@ TEST(SteadyUse, HitsAndDoesNotGrow) {
             PoolOptions options = steady_options();
             options.max_buffers = most;
             MemoryPool pool(options);
-            for (int i = 0; i < 10; ++i) step(pool, 61, bytes);
+            // Until the last slab has been handed out whole, block by block.
+            for (int i = 0; i < 20; ++i) step(pool, 61, bytes);
             const Statistics before = pool.get_statistics();
             for (int i = 0; i < 40; ++i) step(pool, 61, bytes);
             const Statistics after = pool.get_statistics();
@@ -201,7 +209,7 @@ TEST(MaxBuffers, BoundsAllThreadsTogether) {
             }
             const Statistics s = pool.get_statistics();
             EXPECT_LE(s.tier(Tier::kLarge).idle_buffers, bound + 6) << "six may be on their way at a time";
-            EXPECT_LE(s.tier(Tier::kSmall).idle_buffers, bound);
+            EXPECT_LE(s.tier(Tier::kSmall).idle_buffers * 128, bound * kMiB);
         });
     }
     for (std::thread& thread : threads) thread.join();

@@ -13,11 +13,13 @@ namespace {
 
 class ArenaCacheTest : public CacheFixture {
 protected:
-    ArenaCacheTest() { cache_->attach(arena_, ready_); }
+    ArenaCacheTest() { cache_->attach(arena_, *shared_); }
 
     arena::Block get(std::uint32_t size_class) {
         Magazine& magazine = cache_->magazine(size_class);
-        if (const std::uintptr_t ready = magazine.pop(); ready != 0) {
+        std::uintptr_t ready = magazine.pop();
+        if (ready == 0 && cache_->refill(size_class)) ready = magazine.pop();
+        if (ready != 0) {
             const arena::AddressRange& range = *arena::find_range(ready);
             return {ready, &range.mark_of(ready)};
         }
@@ -58,28 +60,31 @@ TEST_F(ArenaCacheTest, AMagazineFillsUpToItsCapacity) {
     EXPECT_GT(cache_->magazine(small).size(), 0U);
     EXPECT_LE(cache_->magazine(small).size(), Magazine::kCapacity);
     EXPECT_EQ(cache_->magazine(small).limit(), Magazine::kCapacity);
-    EXPECT_EQ(ready_.granted(Tier::kSmall), Magazine::kCapacity);
+    EXPECT_EQ(shared_->depots[small].size(), Depot::kCapacity) << "and what it lets go is there for others";
+    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 64U * (Magazine::kCapacity + Depot::kCapacity));
 }
 
-TEST_F(ArenaCacheTest, AllMagazinesOfATierStayBelowItsBound) {
-    const std::uint32_t last = base::size_class(960);
+TEST_F(ArenaCacheTest, AllMagazinesAndDepotsStayBelowTheBound) {
+    const std::uint32_t last = base::kSizeClasses - 1;
     for (std::uint32_t size_class = 0; size_class <= last; ++size_class) {
-        cycle(size_class, 20);
-        EXPECT_LE(cache_->ready_blocks(Tier::kSmall), 32U);
-        EXPECT_LE(ready_.granted(Tier::kSmall), 32U);
+        for (int i = 0; i < 30; ++i) cycle(size_class, 20);
+        std::size_t ready = 0;
+        for (std::uint32_t c = 0; c <= last; ++c)
+            ready += base::class_bytes(c) * (cache_->magazine(c).size() + shared_->depots[c].size());
+        EXPECT_LE(ready, kReadyBytes);
+        EXPECT_LE(budget_of_ready_.slab_bytes.drawn(), kReadyBytes);
+        if (base::class_bytes(size_class) <= kReadyBytes / 16) {
+            EXPECT_GT(cache_->magazine(size_class).limit(), 0U) << "the class in use took over room";
+        }
     }
-    EXPECT_GT(cache_->magazine(last).limit(), 0U) << "the class in use took over room";
-    EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
 }
 
 TEST_F(ArenaCacheTest, WithoutBudgetBlocksGoBackToTheirSlab) {
-    ready_.reset(0, 0, 0);
+    budget_of_ready_.slab_bytes.reset(0);
     const std::uint32_t medium = base::size_class(2000);
     cycle(medium, 20);
     EXPECT_EQ(cache_->ready_blocks(Tier::kMedium), 0U);
-    auto again = cache_->allocate_past_magazine(medium);
-    ASSERT_TRUE(again);
-    EXPECT_TRUE(again->reused) << "a block from its slab is a hit too";
+    EXPECT_TRUE(cache_->refill(medium)) << "a block from its slab is a hit too";
 }
 
 TEST_F(ArenaCacheTest, RefillsHalfAMagazineAtOnce) {
@@ -104,6 +109,8 @@ TEST_F(ArenaCacheTest, MarksFollowTheBlock) {
         EXPECT_EQ(mark(get(size_class)), arena::live_mark(size_class));
         give(size_class, block);
         cache_->flush_magazines();
+        EXPECT_FALSE(arena::is_live(*block.mark)) << "in the depot";
+        shared_->empty(arena_, false);
         EXPECT_EQ(mark(block), 0U);
         EXPECT_EQ(mark(get(size_class)), arena::live_mark(size_class));
     }
@@ -133,8 +140,9 @@ TEST_F(ArenaCacheTest, FlushingGivesBlocksAndBudgetBack) {
     cache_->flush_magazines();
     for (const Tier tier : {Tier::kSmall, Tier::kMedium}) {
         EXPECT_EQ(cache_->ready_blocks(tier), 0U);
-        EXPECT_EQ(ready_.granted(tier), 0U);
     }
+    shared_->empty(arena_, false);
+    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 0U);
     cycle(base::size_class(64), 50);
     EXPECT_GT(cache_->ready_blocks(Tier::kSmall), 0U) << "and the cache goes on";
 }
@@ -146,10 +154,10 @@ TEST_F(ArenaCacheTest, LargeSlotsFillThenEvict) {
     }
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), LargeSlots::kSlots);
     EXPECT_EQ(arena_.credits(), 2U) << "what the slots let go is kept ready by the arena";
-    EXPECT_EQ(ready_.granted(Tier::kLarge), LargeSlots::kSlots);
+    EXPECT_EQ(budget_of_ready_.large_blocks.drawn(), LargeSlots::kSlots);
     cache_->close_large();
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
-    EXPECT_EQ(ready_.granted(Tier::kLarge), 0U);
+    EXPECT_EQ(budget_of_ready_.large_blocks.drawn(), 0U);
     EXPECT_EQ(arena_.committed_bytes(), 12 * kMiB);
     EXPECT_NE(arena_.take_idle_block(12 * kMiB, 64).address, 0U) << "all merged again";
 }

@@ -2,13 +2,14 @@
 // Must not know: what is tested of them.
 #pragma once
 
+#include <memory>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "arena/commit_budget.h"
 #include "arena/node_arena.h"
-#include "cache/tier_budget.h"
+#include "cache/depot.h"
 
 namespace numapool::cache {
 
@@ -16,7 +17,12 @@ inline constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 class CacheFixture : public testing::Test {
 protected:
-    CacheFixture() { ready_.reset(32, 32, 16); }
+    static constexpr std::size_t kReadyBytes = std::size_t{1} << 20;
+
+    CacheFixture() {
+        shared_->budget.slab_bytes.reset(kReadyBytes);
+        shared_->budget.large_blocks.reset(16);
+    }
 
     static arena::ArenaSettings settings(arena::CommitBudget& budget) {
         arena::ArenaSettings result;
@@ -31,7 +37,8 @@ protected:
 
     arena::CommitBudget budget_{arena::CommitBudget::kUnlimited};
     arena::NodeArena arena_{settings(budget_)};
-    TierBudget ready_;
+    const std::unique_ptr<SharedBlocks> shared_ = std::make_unique<SharedBlocks>();
+    ReadyBudget& budget_of_ready_ = shared_->budget;
 };
 
 }  // namespace numapool::cache

@@ -83,7 +83,7 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
     ThreadCache* left = nullptr;
     in_thread([&] {
         left = find_or_make_cache(*caches);
-        ArenaCache* cache = left->add(0, arena_, ready_);
+        ArenaCache* cache = left->add(0, arena_, *shared_);
         auto block = cache->allocate_past_magazine(size_class);
         ASSERT_TRUE(block);
         cache->free_past_magazine(size_class, block->block);
@@ -93,8 +93,10 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         cache->free_past_slots(large->address, {2 * kMiB, &range.entries[range.index_of(large->address)]});
         EXPECT_EQ(cache->ready_blocks(Tier::kMedium) + cache->ready_blocks(Tier::kLarge), 2U);
     });
-    EXPECT_EQ(ready_.granted(Tier::kMedium), 0U);
-    EXPECT_EQ(ready_.granted(Tier::kLarge), 0U);
+    EXPECT_EQ(budget_of_ready_.large_blocks.drawn(), 0U);
+    EXPECT_EQ(shared_->depots[size_class].size(), 1U) << "for other threads";
+    shared_->empty(arena_, false);
+    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 0U);
     arena::Block back;
     EXPECT_EQ(arena_.bin(size_class).take_returned(&back, 1), 1U) << "the block is in its slab again";
     EXPECT_NE(arena_.take_idle_block(2 * kMiB, 64).address, 0U);
