@@ -15,6 +15,7 @@ constexpr std::uint32_t kSearched = 4;
 
 bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     Magazine& magazine = this->magazine(size_class);
+    if (magazine.limit() < Magazine::kCapacity) grow(magazine, size_class);
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
     if (got == 0) {
@@ -63,13 +64,15 @@ std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noe
     return static_cast<std::uint32_t>(allowance.draw(block_bytes, 1));
 }
 
+void ArenaCache::grow(Magazine& magazine, std::uint32_t size_class) noexcept {
+    const std::uint32_t most = std::min(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
+    magazine.set_limit(magazine.limit() + draw(size_class, most));
+}
+
 void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
     Magazine& magazine = this->magazine(size_class);
     if (magazine.push(block)) return;
-    if (magazine.limit() < Magazine::kCapacity) {
-        const std::uint32_t most = std::min(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
-        magazine.set_limit(magazine.limit() + draw(size_class, most));
-    }
+    if (magazine.limit() < Magazine::kCapacity) grow(magazine, size_class);
     if (magazine.full()) {
         if (magazine.limit() == 0) {
             put_past_magazine(size_class, block);

@@ -99,6 +99,7 @@ public:
 private:
     void spill(Magazine& magazine, std::uint32_t size_class, std::uint32_t count) noexcept;
     std::uint32_t draw(std::uint32_t size_class, std::uint32_t most) noexcept;
+    void grow(Magazine& magazine, std::uint32_t size_class) noexcept;
 
     arena::NodeArena* arena_ = nullptr;
     SharedBlocks* shared_ = nullptr;

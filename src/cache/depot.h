@@ -22,7 +22,7 @@ namespace numapool::cache {
 /// any thread.
 class Depot {
 public:
-    static constexpr std::uint32_t kCapacity = 4 * Magazine::kCapacity;
+    static constexpr std::uint32_t kCapacity = 2 * Magazine::kCapacity;
 
     /// Takes the first of `count` blocks of `block_bytes` each, as far as there is room and allowance;
     /// returns how many.
