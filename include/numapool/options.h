@@ -36,9 +36,9 @@ enum class Workload {
 
 /// How a pool is set up. Aggregate: name what differs, `PoolOptions{.max_buffers = 64}`.
 struct NUMAPOOL_API PoolOptions {
-    /// How many idle buffers each tier (small, medium, large) keeps ready on each node; it never limits live
-    /// ones. Small and medium buffers beyond it go back to their slab, large ones give their pages back to
-    /// the system.
+    /// How many idle large buffers each node keeps; it never limits live ones, and what goes beyond it gives
+    /// its pages back to the system. Of buffers of up to 1 MiB threads keep as many bytes ready on each node
+    /// as this many of 1 MiB would be; those beyond go back to their slab.
     std::size_t max_buffers = 32;
     /// false: one arena for all nodes, no placement system calls, nodes in requests are accepted and ignored.
     bool numa_aware = true;

@@ -25,7 +25,7 @@ struct TierStatistics {
     std::uint64_t live_bytes = 0;       ///< bytes of the blocks that hold them
     std::uint64_t pending_buffers = 0;  ///< returned, but something may still look at them; always 0 in C++
     std::uint64_t pending_bytes = 0;
-    std::uint64_t idle_buffers = 0;  ///< kept ready, what max_buffers bounds
+    std::uint64_t idle_buffers = 0;  ///< kept ready; max_buffers bounds large ones, and the others' bytes
     std::uint64_t idle_bytes = 0;    ///< committed, handed out to no one
 };
 

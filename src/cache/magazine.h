@@ -13,8 +13,8 @@
 namespace numapool::cache {
 
 /// A stack of blocks that were all handed out before, so that every pop is a hit. One thread uses it; the
-/// counters and the size may be read by any. 512 bytes: eight cache lines, the first of which holds all that a
-/// typical operation touches.
+/// counters and the size may be read by any. 512 bytes: eight cache lines, the first of which holds all that
+/// a typical operation touches.
 class alignas(64) Magazine {
 public:
     static constexpr std::uint32_t kCapacity = 29;

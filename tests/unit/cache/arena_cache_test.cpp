@@ -97,7 +97,7 @@ TEST_F(ArenaCacheTest, RefillsHalfAMagazineAtOnce) {
 
 TEST_F(ArenaCacheTest, MarksFollowTheBlock) {
     for (const std::size_t bytes :
-         {std::size_t{64}, std::size_t{1024}, std::size_t{5000}, std::size_t{1} << 20}) {
+         {std::size_t{64}, std::size_t{1024}, std::size_t{5000}, std::size_t{1} << 19}) {
         const std::uint32_t size_class = base::size_class(bytes);
         const auto mark = [](const arena::Block& block) { return std::uint32_t{block.mark->load()}; };
         const arena::Block block = get(size_class);
