@@ -24,7 +24,7 @@ base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t
                                               std::memory_order_relaxed);
         }
         magazine.resize(static_cast<std::uint32_t>(got));
-        return arena::FreshBlock{magazine.pop(), true, false};
+        return arena::FreshBlock{magazine.pop(), true};
     }
     auto fresh = bin.take_new(*arena_, size_class);
     if (fresh) {
