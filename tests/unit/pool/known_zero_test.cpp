@@ -8,8 +8,8 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <ostream>
 #include <random>
-#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -209,7 +209,9 @@ struct Kind {
     PoolOptions options;
 };
 
-Kind kinds[] = {
+void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
+
+const Kind kinds[] = {
     {"Default", {}},
     {"FewBuffers", {.max_buffers = 2}},
     {"FewIdleBytes", {.max_idle_bytes = 24 * kMiB}},
