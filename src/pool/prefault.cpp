@@ -66,7 +66,9 @@ base::Result<bool> PoolCore::initialize(std::size_t reserve_bytes) noexcept {
     std::array<arena::Run, cache::kMaxNodeArenas> runs{};
     base::Result<bool> done = true;
     for (std::uint32_t index = 0; index < node_arenas_ && done; ++index) {
-        auto run = arena_at(index)->begin_prefault(reserve_bytes);
+        arena::NodeArena& arena = *arena_at(index);
+        arena.release_lapsed(drain_large(index));  // what threads keep ready is idle memory too
+        auto run = arena.begin_prefault(reserve_bytes);
         if (run) {
             runs[index] = *run;
         } else {

@@ -172,6 +172,8 @@ TEST_F(Prefault, AddsWhatLacksAndNoMore) {
     EXPECT_EQ(pool->statistics().memory_usage_bytes, 80 * kMiB)
         << "what was added lies beside what was there";
     PlayedPool::give(block);
+    ASSERT_TRUE(pool->initialize(40 * kMiB));
+    EXPECT_EQ(pool->statistics().memory_usage_bytes, 80 * kMiB) << "what a thread keeps ready counts";
 }
 
 TEST_F(Prefault, ManyAtOnceAddItOnce) {
