@@ -226,7 +226,7 @@ TEST(Faults, F20_AForkedChildAllocatesWhileTheParentsThreadsDo) {
                 *static_cast<char*>(block) = 1;
                 pool.deallocate(block);
                 if (i % 100 == 0) pool.trim(kMiB);
-                if (t == 0 && i % 300 == 0) pool.initialize(40 * kMiB);  // with threads of its own
+                if (t == 0 && i % 5000 == 0) pool.initialize(40 * kMiB);  // with threads of its own
             }
         });
     }

@@ -227,7 +227,7 @@ TEST_P(KnownZero, ZeroedBuffersReadZeroWhicheverWayMemoryCame) {
     std::map<std::string, int> taken;
     for (const unsigned seed : {1U, 2U, 3U}) {
         DirtyPool pool(options, seed);
-        for (int i = 0; i < 400; ++i) {
+        for (int i = 0; i < 250; ++i) {
             pool.step();
             ASSERT_FALSE(HasFailure()) << "seed " << seed << ", step " << i;
         }
