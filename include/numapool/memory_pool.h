@@ -47,10 +47,13 @@ public:
     /// close().
     ~MemoryPool();
 
-    /// Reserves the address ranges now and, if `reserve_bytes` > 0, commits and populates idle memory until
-    /// every allowed node has that many bytes (one arena in all unless numa_aware). Optional; later calls
-    /// only add what is missing. Throws OutOfMemoryError, ClosedError; what was populated before a failure
-    /// stays, as idle memory.
+    /// Reserves the address ranges now and, if `reserve_bytes` > 0, commits and faults in idle memory until
+    /// every allowed node has that many bytes (one arena in all unless numa_aware): all nodes at the same
+    /// time, large amounts from several threads on the node's CPUs, which end before this returns. Optional;
+    /// later calls only add what is missing, and from many threads at once it is added once.
+    /// Throws OutOfMemoryError (max_bytes, the system, or foreseen: the control group's or the machine's
+    /// memory would not suffice), PlacementError (a strict pool), ArgumentError (kInvalidSize), ClosedError;
+    /// then nothing of what this call added stays.
     void initialize(std::size_t reserve_bytes = 0);
 
     /// Returns a block of `bytes` bytes (0 gives a block of the smallest size).

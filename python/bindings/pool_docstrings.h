@@ -78,15 +78,21 @@ inline constexpr char kInitializeDoc[] = R"(initialize($self, reserve_bytes=0)
 
 Reserve the pool's address ranges now. Optional; calling it again only adds what is missing.
 
+Memory is faulted in on all nodes at the same time, large amounts by several threads on each
+node's CPUs. A request for zeroed memory need not write to it. Other Python threads run meanwhile.
+
 Parameters
 ----------
 reserve_bytes : int, optional
-    If above 0, commit and populate idle memory until every node has that many bytes.
+    If above 0, commit and fault in idle memory until every node has that many bytes.
 
 Raises
 ------
 PoolMemoryError
-    The memory could not be had.
+    The memory could not be had, or would not suffice: `max_bytes`, the machine, a control group.
+    Nothing that this call added stays.
+PlacementError
+    The pool is strict, and a node has too little memory.
 PoolClosedError
     The pool is closed.)";
 

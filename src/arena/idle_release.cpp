@@ -201,39 +201,6 @@ bool NodeArena::decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t
            heap_.free_bytes(RunKind::kIdle) + heap_.free_bytes(RunKind::kPrefaulted) >= kGranuleBytes;
 }
 
-base::Result<bool> NodeArena::prefault(std::size_t bytes) noexcept {
-    Run run;
-    {
-        const std::lock_guard lock(mutex_);
-        const std::size_t have = heap_.free_bytes(RunKind::kIdle) + heap_.free_bytes(RunKind::kPrefaulted);
-        if (have >= bytes) return true;
-        const std::size_t missing = base::align_up(bytes - have, kSliceBytes);
-        if (!settings_.budget->charge(missing)) {
-            return base::Failure{ErrorCode::kLimitExceeded, 0, missing, settings_.budget->limit()};
-        }
-        auto taken = take_vacant(missing / kSliceBytes, 1, Purpose::kLargeBlock);
-        if (!taken) {
-            settings_.budget->uncharge(missing);
-            return taken.failure();
-        }
-        run = *taken;
-        committed_.fetch_add(missing, std::memory_order_relaxed);
-        ++aside_;
-    }
-    const int error = os::populate(run.address(), run.bytes());
-    if (error != 0) os::decommit(run.address(), run.bytes());
-    const std::lock_guard lock(mutex_);
-    --aside_;
-    if (error != 0) {
-        uncommit(run.bytes());
-        heap_.put(run);
-        return base::Failure{ErrorCode::kOutOfMemory, error, run.bytes(), 0};
-    }
-    settings_.budget->confirm();
-    put_idle(run, RunKind::kPrefaulted);
-    return true;
-}
-
 Eviction NodeArena::evicted(EvictionCause cause) const noexcept {
     const Evicted& evicted = evicted_[static_cast<std::size_t>(cause)];
     return {evicted.events.load(std::memory_order_relaxed), evicted.bytes.load(std::memory_order_relaxed)};

@@ -133,9 +133,9 @@ void NodeArena::commit(std::size_t bytes) noexcept {
     settings_.budget->confirm();
 }
 
-Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept {
+Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, std::size_t reused_at) noexcept {
     run.range->set_entry(run.first, SliceEntry::block(run.slices, BlockState::kLive));
-    return {run.address(), run.bytes(), reused_bytes, zero, true};
+    return {run.address(), run.bytes(), reused_bytes, reused_at, true};
 }
 
 Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit) noexcept {
@@ -145,7 +145,7 @@ Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit 
     if (!run) return {};
     credits_.consume_newest();
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));  // runs of several buffers may have served this one
-    return live_extent(*run, run->bytes(), false);
+    return live_extent(*run, run->bytes(), 0);
 }
 
 base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t alignment) noexcept {
@@ -153,7 +153,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     const std::size_t align = align_slices(alignment);
     const std::lock_guard lock(mutex_);
     if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align)) {
-        return live_extent(*run, 0, false);
+        return live_extent(*run, 0, 0);
     }
     // Idle memory that only lacks a part grows what is held by less than a block of its own would.
     const std::optional<JoinedRun> joined = align == 1 ? heap_.take_joined(slices) : std::nullopt;
@@ -173,7 +173,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     }
     commit(wanted);
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));
-    return live_extent(*run, idle_bytes, idle_bytes == 0);
+    return live_extent(*run, idle_bytes, joined ? joined->idle.address() - run->address() : 0);
 }
 
 void NodeArena::put_idle(Run run, RunKind kind) noexcept {
@@ -219,8 +219,7 @@ base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, Addre
             run->bytes(), std::memory_order_relaxed);
     }
     const bool committed = kind != RunKind::kVacant;
-    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle ? run->bytes() : 0, !committed,
-                  committed};
+    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle ? run->bytes() : 0, 0, committed};
 }
 
 bool NodeArena::charge_slab(Tier tier, std::size_t slices) noexcept {

@@ -37,8 +37,8 @@ struct ArenaSettings {
 struct Extent {
     std::uintptr_t address = 0;  ///< 0: none
     std::size_t bytes = 0;
-    std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
-    bool zero = false;             ///< known to read zero
+    std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned, side by side
+    std::size_t reused_at = 0;     ///< where in it those begin; all others read zero
     bool committed = false;        ///< counted as committed
 
     bool reused() const noexcept { return bytes != 0 && reused_bytes == bytes; }
@@ -62,8 +62,12 @@ public:
 
     /// Reserves the first range if there is none yet.
     base::Result<bool> initialize() noexcept;
-    /// Commits and populates idle memory until the arena has `bytes` of it.
-    base::Result<bool> prefault(std::size_t bytes) noexcept;
+    /// Sets as much vacant memory aside as the arena's free memory lacks to `bytes`, committed and counted,
+    /// for the caller to fault in without the lock held; no slices if nothing lacks. End it with
+    /// finish_prefault.
+    base::Result<Run> begin_prefault(std::size_t bytes) noexcept;
+    /// Makes it free memory, prefaulted if `keep`, or else vacant again and not counted.
+    void finish_prefault(const Run& run, bool keep) noexcept;
 
     /// A large block from memory that was returned before; Extent{} if no idle run is long enough.
     Extent take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit = Fit::kAny) noexcept;
@@ -154,7 +158,7 @@ private:
     void ask_home(const AddressRange& range, std::size_t first, std::size_t end,
                   os::Present present) noexcept;
     void advise_huge(const Run& run) noexcept;
-    static Extent live_extent(const Run& run, std::size_t reused_bytes, bool zero) noexcept;
+    static Extent live_extent(const Run& run, std::size_t reused_bytes, std::size_t reused_at) noexcept;
     void put_idle(Run run, RunKind kind) noexcept;
     std::size_t select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept;
     std::size_t select_decayed(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms,

@@ -82,7 +82,7 @@ base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_
     if (slab->returned_count() != 0) {  // given back since the caller looked, or a slab of reused memory
         const Block block = pop_returned(*slab);
         relist(slab);
-        return FreshBlock{block, true, false};
+        return FreshBlock{block, true};
     }
     const std::size_t end = std::size_t{slab->fresh + 1} * slab->shape.block_bytes;
     const auto slices = static_cast<std::uint32_t>((end + base::kSliceBytes - 1) / base::kSliceBytes);
@@ -97,7 +97,7 @@ base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_
     const std::uint32_t index = slab->fresh++;
     if (slab->used++ == 0) --empty_;
     relist(slab);
-    return FreshBlock{block_of(*slab, index), false, slab->fresh_is_zero};
+    return FreshBlock{block_of(*slab, index), false};
 }
 
 base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_class) noexcept {
@@ -119,7 +119,6 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     slab->returned = reinterpret_cast<std::uint64_t*>(slab + 1);
     for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
     slab->recycled = memory->reused();
-    slab->fresh_is_zero = memory->zero;
     if (memory->committed) slab->charged = shape.slices;
     if (memory->reused()) {
         for (std::uint32_t i = 0; i < shape.blocks; ++i) slab->returned[i / 64] |= std::uint64_t{1} << i % 64;

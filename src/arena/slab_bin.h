@@ -26,8 +26,7 @@ struct Slab {
     std::uint32_t charged = 0;     ///< slices counted as committed
     std::uint32_t idle_since = 0;  ///< coarse milliseconds when the last block came back
     bool recycled = false;         ///< made of memory that was returned before: no block is fresh
-    bool fresh_is_zero = false;
-    bool listed = false;  ///< has a returned or fresh block, and so is in its bin's list
+    bool listed = false;           ///< has a returned or fresh block, and so is in its bin's list
     const AddressRange* range = nullptr;
     Slab* previous = nullptr;
     Slab* next = nullptr;
@@ -54,8 +53,7 @@ inline Block block_at(const Slab& slab, std::uintptr_t address) noexcept {
 
 struct FreshBlock {
     Block block;
-    bool reused = false;
-    bool zero = false;
+    bool reused = false;  ///< an earlier buffer returned it; if not, it reads zero
 };
 
 /// Thread safety: every function may be called from any thread.

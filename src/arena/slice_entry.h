@@ -16,7 +16,7 @@ struct Slab;
 /// What the memory of a free run is.
 enum class RunKind : std::uint8_t {
     kIdle,        ///< committed; an earlier buffer returned all of it
-    kPrefaulted,  ///< committed, but not all of it was ever handed out
+    kPrefaulted,  ///< committed; reads zero: nothing of it was handed out since it came from the system
     kVacant,      ///< not committed; reads zero
     kBusy,        ///< being given back to the system right now, out of everyone's reach
 };

@@ -2,7 +2,6 @@
 // Must not know: exceptions and messages.
 #include <cerrno>
 #include <cstring>
-#include <limits>
 
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -14,8 +13,6 @@
 
 namespace numapool::detail {
 namespace {
-
-constexpr std::size_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max();
 
 /// The class for a request, its blocks at multiples of `alignment`; kSizeClasses if only a large block will
 /// do.
@@ -122,28 +119,28 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     cache::Magazine& magazine = cache.magazine(size_class);
     std::uintptr_t ready = magazine.pop();
     if (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
-    if (ready != 0) return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes, false};
+    if (ready != 0) return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes};
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {
         failure = block.failure();
         return {};
     }
     return {reinterpret_cast<void*>(block->block.address), block_bytes, size_class,
-            block->reused ? block_bytes : 0, block->zero};
+            block->reused ? block_bytes : 0};
 }
 
 PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                                      base::Failure& failure) noexcept {
     const auto taken = [](const arena::Extent& extent) {
         return Taken{reinterpret_cast<void*>(extent.address), extent.bytes, base::kSizeClasses,
-                     extent.reused_bytes, extent.zero};
+                     extent.reused_bytes, extent.reused_at};
     };
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
     const cache::KeptBlock* kept = nullptr;
     if (const std::uintptr_t ready = cache.large().take(bytes, alignment, kept); ready != 0) {
         kept->mark(arena::BlockState::kLive);
-        return {reinterpret_cast<void*>(ready), kept->bytes, base::kSizeClasses, kept->bytes, false};
+        return {reinterpret_cast<void*>(ready), kept->bytes, base::kSizeClasses, kept->bytes};
     }
     arena::NodeArena& arena = cache.arena();
     arena::Extent idle = arena.take_idle_block(bytes, alignment, arena::Fit::kSnug);
@@ -178,7 +175,11 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
         discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
         return nullptr;
     }
-    if (request.zeroed && !taken.zero) std::memset(taken.address, 0, bytes);
+    if (request.zeroed) {
+        const std::size_t begin = std::min(bytes, taken.reused_at);
+        const std::size_t end = std::min(bytes, taken.reused_at + taken.reused_bytes);
+        std::memset(static_cast<char*>(taken.address) + begin, 0, end - begin);
+    }
     cache::ThreadFigures& figures = cache.figures;
     if (taken.size_class < base::kSizeClasses) {
         cache::Magazine& magazine = cache.magazine(taken.size_class);

@@ -62,11 +62,18 @@ void throw_failure(const PoolCore& core, const base::Failure& failure) {
                                                    ", or use bind=\"advisory\"");
         case ErrorCode::kClosed:
             throw ClosedError(failure.code, who + "it is closed; make a new pool to allocate from");
+        case ErrorCode::kOutOfMemory:
+            if (failure.bound == 0) break;
+            throw OutOfMemoryError(failure.code,
+                                   who + value + " bytes cannot be faulted in: this process has " +
+                                       std::to_string(failure.bound) +
+                                       " available; ask for less, free memory or raise its control group's "
+                                       "limit (numapool doctor names it)");
         default:
-            throw OutOfMemoryError(ErrorCode::kOutOfMemory, who + "the system refused " + value + " bytes" +
-                                                                system +
-                                                                "; no idle memory could make up for it");
+            break;
     }
+    throw OutOfMemoryError(ErrorCode::kOutOfMemory, who + "the system refused " + value + " bytes" + system +
+                                                        "; no idle memory could make up for it");
 }
 
 void throw_refused_return(const PoolCore& core, ErrorCode code, const void* block) {

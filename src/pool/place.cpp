@@ -11,34 +11,13 @@
 #include "os/virtual_memory.h"
 #include "pool/failure_message.h"
 #include "pool/pool_core.h"
-#include "topology/cpu_binding.h"
+#include "pool/populate_crew.h"
 #include "topology/node_files.h"
 
 namespace numapool::detail {
 namespace {
 
 constexpr std::uint64_t kCpusetFileMs = 100;  // between two readings where only a file tells
-
-/// While it lives, the calling thread runs on some CPUs, as far as the system lets it.
-class Visit {
-public:
-    explicit Visit(std::span<const int> cpus) noexcept {
-        try {
-            if (!cpus.empty()) home_ = topology::current_cpus();
-        } catch (const std::bad_alloc&) {
-            return;
-        }
-        if (!home_.empty() && topology::bind_thread_to_cpus(cpus) != 0) home_.clear();
-    }
-    Visit(const Visit&) = delete;
-    Visit& operator=(const Visit&) = delete;
-    ~Visit() {
-        if (!home_.empty()) topology::bind_thread_to_cpus(home_);
-    }
-
-private:
-    std::vector<int> home_;
-};
 
 bool has_less_free_than(int node, std::size_t bytes) noexcept {
     try {
@@ -91,8 +70,23 @@ void tell_of_pages_elsewhere(const Placement& placement) noexcept {
 
 }  // namespace
 
+void PoolCore::describe(PopulatePart& part, std::uint32_t index, std::uintptr_t address,
+                        std::size_t bytes) const noexcept {
+    const std::vector<int>& cpus = arenas_[index].cpus;
+    part.address = address;
+    part.bytes = bytes;
+    if (!single_arena_) part.cpus = cpus;
+    part.threads = cpus.empty() ? cpus_ : cpus.size();
+}
+
 int PoolCore::populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept {
-    if (arena.policy_error() == 0) return os::populate(begin, end - begin);
+    const auto fault_in = [&](std::uint32_t index, std::uintptr_t at, std::size_t bytes, bool right_here) {
+        PopulatePart part;
+        describe(part, index, at, bytes);
+        if (right_here && bytes < kSharedFromBytes) part.cpus = {};
+        return populate_parts({&part, 1}).failure().system_error;
+    };
+    if (arena.policy_error() == 0) return fault_in(arena.settings().index, begin, end - begin, true);
     // Untold, the kernel puts pages on the node that touches them first.
     int error = 0;
     arena.settings().home.for_each_run(
@@ -100,18 +94,17 @@ int PoolCore::populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintp
         [&](std::uintptr_t at, std::size_t bytes, int node) {
             const std::int16_t index = node >= 0 ? arena_of_memory_[static_cast<std::size_t>(node)] : -1;
             const bool there = index < 0 || os::current_node() == node;
-            const Visit visit(there ? std::span<const int>()
-                                    : std::span<const int>(arenas_[static_cast<std::size_t>(index)].cpus));
-            if (const int refused = os::populate(at, bytes); refused != 0) error = refused;
+            const std::uint32_t whose =
+                index < 0 ? arena.settings().index : static_cast<std::uint32_t>(index);
+            if (const int refused = fault_in(whose, at, bytes, there); refused != 0) error = refused;
         });
     return error;
 }
 
-base::Result<bool> PoolCore::prefault(std::uint32_t index, std::size_t bytes) noexcept {
-    arena::NodeArena& arena = *arena_at(index);
-    const bool told = arena.policy_error() == 0;
-    const Visit visit(told ? std::span<const int>() : std::span<const int>(arenas_[index].cpus));
-    return arena.prefault(bytes);
+base::Result<bool> PoolCore::all_home(const arena::PageCheck& check, std::size_t bytes) noexcept {
+    if (check.error == 0 && check.home == bytes / os::page_bytes()) return true;
+    const auto why = check.error != 0 ? PlacementFailure::kNotShown : PlacementFailure::kElsewhere;
+    return base::Failure{ErrorCode::kPlacementFailed, check.error, bytes, static_cast<std::size_t>(why)};
 }
 
 bool PoolCore::place(cache::ArenaCache& cache, const Taken& taken, Placing& placing,
@@ -155,8 +148,9 @@ bool PoolCore::place(cache::ArenaCache& cache, const Taken& taken, Placing& plac
     placing.elsewhere = check.elsewhere;
     if (!strict) return true;
     if (refused != 0) return fail(refused, PlacementFailure::kNoMemory);
-    if (check.error != 0) return fail(check.error, PlacementFailure::kNotShown);
-    return check.home == (end - begin) / os::page_bytes() || fail(0, PlacementFailure::kElsewhere);
+    const auto home = all_home(check, end - begin);
+    if (!home) failure = home.failure();
+    return home.ok();
 }
 
 void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept {

@@ -1,6 +1,6 @@
 // Owns: a pool's making, its housekeeping and its end.
-// Must not know: exceptions. Requests are in allocate.cpp, returns in return.cpp, figures in
-// pool_statistics.cpp.
+// Must not know: exceptions. Requests are in allocate.cpp, returns in return.cpp, prefaulting in
+// prefault.cpp, figures in pool_statistics.cpp.
 #include "pool/pool_core.h"
 
 #include <algorithm>
@@ -70,6 +70,7 @@ void PoolCore::set_short_ways() noexcept {
 bool PoolCore::make_arenas(const Topology& topology) {
     arena_of_memory_.fill(-1);
     if (!caches_.make_spare()) return false;
+    for (const NumaNode& node : topology.nodes) cpus_ += node.cpus.size();
     if (!options_.numa_aware) {
         node_arenas_ = 1;
         return make_arena(0, Placement::current_node()) != nullptr;
@@ -173,19 +174,6 @@ void PoolCore::close() noexcept {
     trim(0, EvictionCause::kTrim);
 }
 
-base::Result<bool> PoolCore::initialize(std::size_t reserve_bytes) noexcept {
-    if (closed()) return base::Failure{ErrorCode::kClosed};
-    if (settings_.disabled) return true;
-    for (std::uint32_t index = 0; index < node_arenas_; ++index) {
-        arena::NodeArena& arena = *arena_at(index);
-        auto ready = arena.initialize();
-        if (ready && reserve_bytes != 0) ready = prefault(index, reserve_bytes);
-        if (!ready) return ready;
-    }
-    if (reserve_bytes != 0 && options_.idle_decay) DecayThread::wake();
-    return true;
-}
-
 std::size_t PoolCore::drain_large(std::uint32_t index) noexcept {
     std::size_t lapsed = 0;
     caches_.for_each([&](cache::ThreadCache& cache) {
@@ -257,6 +245,7 @@ std::size_t PoolCore::resident_bytes() noexcept {
 }
 
 void PoolCore::lock_all() noexcept {
+    initialize_mutex_.lock();
     growth_mutex_.lock();
     caches_.lock_all();
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
@@ -272,6 +261,7 @@ void PoolCore::unlock_all() noexcept {
     });
     caches_.unlock_all();
     growth_mutex_.unlock();
+    initialize_mutex_.unlock();
 }
 
 }  // namespace numapool::detail

@@ -1,16 +1,20 @@
 // Owns: a pool: its arenas, its threads' caches, and the paths of a request and of a return through them.
 // Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
 //
-// Lock order: registry, lifetime, a pool's growth, its spare cache, its cache list, a depot, a bin, an arena,
-// records, plain heap, decay thread, interleave sets, log.
+// Lock order: registry, lifetime, a pool's prefault, its growth, its spare cache, its cache list, a depot, a
+// bin, an arena, records, plain heap, decay thread, interleave sets, log.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "numapool/buffer.h"
 #include "numapool/memory_pool.h"
@@ -25,11 +29,16 @@
 
 namespace numapool::detail {
 
+struct PopulatePart;
+
+inline constexpr std::size_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max();  ///< in one request
+
 /// What a pool is made of beyond its options; tests choose others.
 struct CoreSettings {
     const Topology* topology = nullptr;               ///< read at construction only
     std::size_t range_bytes = std::size_t{64} << 30;  ///< address space reserved for an arena at a time
     bool disabled = false;                            ///< plain allocation: see PlainHeap
+    std::string files_root;  ///< stands before "/proc" and "/sys" where prefaulting looks for free memory
 };
 
 /// Thread safety: as MemoryPool's. Lives from create() until release() and the return of its last block.
@@ -60,6 +69,7 @@ public:
     /// Returns a block of whichever pool, by its address; if `expected` is given, only of that pool.
     static ErrorCode return_block(void* block, ReturnedBy by, const PoolCore* expected) noexcept;
 
+    /// See MemoryPool::initialize: prefault.cpp.
     base::Result<bool> initialize(std::size_t reserve_bytes) noexcept;
     std::size_t trim(std::size_t keep_bytes, EvictionCause cause) noexcept;
     void close() noexcept;
@@ -101,8 +111,8 @@ private:
         void* address = nullptr;
         std::size_t bytes = 0;         ///< of the block
         std::uint32_t size_class = 0;  ///< kSizeClasses for a large block
-        std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
-        bool zero = false;
+        std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned, side by side
+        std::size_t reused_at = 0;     ///< where in the block those begin; all others read zero
     };
 
     /// What became of one request's placement.
@@ -149,10 +159,19 @@ private:
     void settle(arena::AddressRange& range, std::uintptr_t address) noexcept;
     /// Faults pages in, on the node where they shall lie even if the kernel could not be told of it.
     int populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept;
+    /// Says of memory of the arena which threads are to fault it in.
+    void describe(PopulatePart& part, std::uint32_t index, std::uintptr_t address,
+                  std::size_t bytes) const noexcept;
+    /// Whether all of `bytes` that were looked up lie where they shall, as a strict request has it.
+    static base::Result<bool> all_home(const arena::PageCheck& check, std::size_t bytes) noexcept;
     /// Notices nodes that the process's cpuset took away or gave back.
     void look_at_cpuset() noexcept;
     /// Tells of nodes that were taken or given back since it last did. No lock may be held.
     void tell_of_cpuset() noexcept;
+
+    // Prefaulting: prefault.cpp
+    /// Faults in what the node arenas set aside, one run for each.
+    base::Result<bool> fault_in(std::span<const arena::Run> runs) noexcept;
 
     // Returning: return.cpp
     static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
@@ -199,7 +218,6 @@ private:
             }
         });
     }
-    base::Result<bool> prefault(std::uint32_t index, std::size_t bytes) noexcept;
     std::size_t drain_large(std::uint32_t index) noexcept;
     std::size_t release_idle(std::size_t bytes, EvictionCause cause) noexcept;
     std::size_t live_bytes() noexcept;
@@ -222,7 +240,9 @@ private:
     std::atomic<bool> cpuset_untold_{false};  ///< relaxed, as all of the cpuset: hints and messages
     bool released_ = false;                   ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;
-    std::mutex growth_mutex_;  ///< guards making arenas; after the registry's lock, before the others
+    std::size_t cpus_ = 0;         ///< that the process was allowed when the pool was made
+    std::mutex initialize_mutex_;  ///< one prefault at a time
+    std::mutex growth_mutex_;      ///< guards making arenas; after the registry's lock, before the others
     std::array<std::int16_t, os::NodeMask::kMaxNodes> arena_of_cpu_{};  ///< by node: where its CPUs allocate
     std::array<std::int16_t, os::NodeMask::kMaxNodes>
         arena_of_memory_{};  ///< by node: its memory's; -1: none

@@ -3,7 +3,9 @@
 #include "pressure/memory_limit.h"
 
 #include <algorithm>
+#include <map>
 #include <sstream>
+#include <string>
 
 #include "os/text_file.h"
 #include "pressure/control_groups.h"
@@ -19,14 +21,31 @@ std::optional<std::uint64_t> read_bound(const std::string& path) {
     return bytes && *bytes < kUnlimited ? bytes : std::nullopt;
 }
 
-// What groups above the mount point allow, which a container does not see as folders.
-std::optional<std::uint64_t> read_hierarchical_limit(const std::string& folder) {
+using Words = std::map<std::string, std::uint64_t>;
+
+Words read_statistics(const std::string& folder) {
     std::istringstream words(os::read_text_file(folder + "/memory.stat").value_or(""));
+    Words result;
     std::string name;
-    for (std::uint64_t value = 0; words >> name >> value;) {
-        if (name == "hierarchical_memory_limit" && value < kUnlimited) return value;
-    }
-    return std::nullopt;
+    for (std::uint64_t value = 0; words >> name >> value;) result.emplace(name, value);
+    return result;
+}
+
+std::uint64_t value_of(const Words& words, const std::string& name) {
+    const auto found = words.find(name);
+    return found != words.end() ? found->second : 0;
+}
+
+// What groups above the mount point allow, which a container does not see as folders.
+std::optional<std::uint64_t> hierarchical_limit(const Words& statistics) {
+    const std::uint64_t value = value_of(statistics, "hierarchical_memory_limit");
+    return value != 0 && value < kUnlimited ? std::optional(value) : std::nullopt;
+}
+
+// Pages of files: the kernel drops them before it kills.
+std::uint64_t droppable(const Words& statistics, bool second) {
+    const std::string prefix = second ? "" : "total_";  // of the groups below, too
+    return value_of(statistics, prefix + "inactive_file") + value_of(statistics, prefix + "active_file");
 }
 
 bool lower(std::optional<std::uint64_t>& least, const std::optional<std::uint64_t>& bound) {
@@ -46,18 +65,24 @@ MemoryLimit read_memory_limit(const std::string& root) {
     for (const std::string& folder : groups.folders) {
         const auto limit = read_bound(folder + (second ? "/memory.max" : "/memory.limit_in_bytes"));
         const auto high = second ? read_bound(folder + "/memory.high") : std::nullopt;
-        lower(result.limit_bytes, limit);
-        lower(result.high_bytes, high);
-        const bool tighter = lower(least, limit) | lower(least, high);
-        if (!tighter && !result.group.empty()) continue;
         // The topmost group of version 2 has no such file.
         const auto used = os::read_number(folder + (second ? "/memory.current" : "/memory.usage_in_bytes"));
-        if (!used) continue;
+        const Words statistics = read_statistics(folder);
+        const auto above =
+            second || &folder != &groups.folders.front() ? std::nullopt : hierarchical_limit(statistics);
+        lower(result.limit_bytes, above);
+        lower(result.limit_bytes, limit);
+        lower(result.high_bytes, high);
+        if (used && (limit || above)) {
+            const std::uint64_t bound = std::min(limit.value_or(kUnlimited), above.value_or(kUnlimited));
+            const std::uint64_t kept = *used - std::min(*used, droppable(statistics, second));
+            lower(result.room_bytes, bound - std::min(bound, kept));
+        }
+        const bool tighter = lower(least, limit) | lower(least, high);
+        if (!used || (!tighter && !result.group.empty())) continue;
         result.used_bytes = used;
         result.group = folder.substr(root.size());
     }
-    if (!second && !groups.folders.empty())
-        lower(result.limit_bytes, read_hierarchical_limit(groups.folders.front()));
     return result;
 }
 

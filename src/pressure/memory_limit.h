@@ -17,6 +17,9 @@ struct MemoryLimit {
     std::optional<std::uint64_t> high_bytes;
     /// In the group that has the lowest of both bounds, or else in the process's own: page cache included.
     std::optional<std::uint64_t> used_bytes;
+    /// The least that one of the groups leaves until its limit, page cache that it would drop counted as
+    /// free; 0 if it is beyond. None if there is no limit, or what is used is not told.
+    std::optional<std::uint64_t> room_bytes;
     std::string group;  ///< the folder that used_bytes was read in, without `root`; empty if there is none
 };
 

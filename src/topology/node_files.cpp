@@ -68,7 +68,10 @@ std::optional<MemoryFigures> read_memory(const std::string& path) {
     const std::optional<std::uint64_t> total_bytes = bytes_of(*text, "MemTotal");
     const std::optional<std::uint64_t> free_bytes = bytes_of(*text, "MemFree");
     if (!total_bytes || !free_bytes) return std::nullopt;
-    return MemoryFigures{*total_bytes, *free_bytes};
+    const std::uint64_t page_cache =
+        bytes_of(*text, "Active(file)").value_or(0) + bytes_of(*text, "Inactive(file)").value_or(0);
+    return MemoryFigures{*total_bytes, *free_bytes,
+                         bytes_of(*text, "MemAvailable").value_or(*free_bytes + page_cache)};
 }
 
 std::optional<std::vector<int>> read_status_list(const std::string& root, std::string_view key) {

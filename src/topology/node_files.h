@@ -18,6 +18,9 @@ namespace numapool::topology {
 struct MemoryFigures {
     std::uint64_t total_bytes = 0;
     std::uint64_t free_bytes = 0;
+    /// Free, or freed on demand without swapping: as the kernel estimates it for the machine, free memory and
+    /// page cache for a node.
+    std::uint64_t available_bytes = 0;
 };
 
 struct HugePageCount {

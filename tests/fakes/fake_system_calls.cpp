@@ -12,6 +12,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "os/memory_policy.h"
 #include "os/system_calls.h"
@@ -31,12 +32,11 @@ struct State {
     std::array<Refusal, kCalls> refusals{};
     std::optional<std::size_t> largest_map;
     int refused_advice = -1;
-    int refused_advice_error = 0;
-    std::atomic<bool> notes_cpu{false};
-    std::atomic<int> cpu_of_populate{-1};
+    Refusal advice_refusal;
     int full_node = -1;
     int instead_of_full = -1;
     std::vector<BoundRange> binds;
+    std::vector<PopulatedRange> populates;
     std::vector<int> allowed_nodes;
     std::array<std::atomic<std::uint64_t>, kCalls> counts{};
     std::array<std::atomic<std::uint64_t>, kCalls> refused{};
@@ -57,13 +57,15 @@ bool counted_and_refused(Call call, std::size_t bytes = 0, int detail = -1) {
     State& s = state();
     s.counts[at(call)].fetch_add(1);
     const std::lock_guard lock(s.mutex);
-    int error = 0;
-    if (Refusal& rule = s.refusals[at(call)]; rule.error != 0) {
+    const auto refused_by = [](Refusal& rule) {
         ++rule.seen;
-        if (rule.seen >= rule.first && rule.seen - rule.first < rule.times) error = rule.error;
-    }
+        return rule.seen >= rule.first && rule.seen - rule.first < rule.times ? rule.error : 0;
+    };
+    int error = refused_by(s.refusals[at(call)]);
     if (call == Call::kMap && s.largest_map && bytes > *s.largest_map) error = ENOMEM;
-    if (call == Call::kAdvise && detail == s.refused_advice) error = s.refused_advice_error;
+    if (call == Call::kAdvise && detail == s.refused_advice) {
+        if (const int refused = refused_by(s.advice_refusal); refused != 0) error = refused;
+    }
     if (error == 0) return false;
     s.refused[at(call)].fetch_add(1);
     errno = error;
@@ -91,10 +93,26 @@ int protect(void* address, std::size_t bytes, int protection) {
     return os::kKernelCalls.protect(address, bytes, protection);
 }
 
+std::vector<int> allowed_cpus() {
+    cpu_set_t set;
+    std::vector<int> cpus;
+    if (::sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
+    }
+    return cpus;
+}
+
 int advise(void* address, std::size_t bytes, int advice) {
     if (counted_and_refused(Call::kAdvise, bytes, advice)) return -1;
-    if (advice == MADV_POPULATE_WRITE && state().notes_cpu) state().cpu_of_populate = ::sched_getcpu();
-    return os::kKernelCalls.advise(address, bytes, advice);
+    const int result = os::kKernelCalls.advise(address, bytes, advice);
+    if (advice == MADV_POPULATE_WRITE && result == 0) {
+        const auto begin = reinterpret_cast<std::uintptr_t>(address);
+        PopulatedRange range{begin, begin + bytes, allowed_cpus()};
+        const std::lock_guard lock(state().mutex);
+        state().populates.push_back(std::move(range));
+    }
+    return result;
 }
 
 int resident(void* address, std::size_t bytes, unsigned char* pages) {
@@ -187,8 +205,8 @@ FakeSystemCalls::FakeSystemCalls() {
     {
         const std::lock_guard lock(state().mutex);
         state().binds.clear();
+        state().populates.clear();
     }
-    state().notes_cpu = false;
     for (auto& count : state().counts) count = 0;
     for (auto& count : state().refused) count = 0;
     node_of_thread = 0;
@@ -220,10 +238,10 @@ void FakeSystemCalls::refuse_maps_above(std::size_t bytes) {
     state().largest_map = bytes;
 }
 
-void FakeSystemCalls::refuse_advice(int advice, int error) {
+void FakeSystemCalls::refuse_advice(int advice, int error, std::uint64_t first) {
     const std::lock_guard lock(state().mutex);
     state().refused_advice = advice;
-    state().refused_advice_error = error;
+    state().advice_refusal = {error, first, kForever, 0};
 }
 
 void FakeSystemCalls::allow_all() {
@@ -239,9 +257,6 @@ void FakeSystemCalls::scatter(std::uintptr_t address, std::size_t bytes, int nod
     state().binds.push_back({address, address + bytes, MPOL_PREFERRED, {node}, false});
 }
 
-void FakeSystemCalls::note_cpu_of_populate() { state().notes_cpu = true; }
-int FakeSystemCalls::cpu_of_populate() noexcept { return state().cpu_of_populate; }
-
 void FakeSystemCalls::fill_node(int node, int instead) {
     const std::lock_guard lock(state().mutex);
     state().full_node = node;
@@ -254,6 +269,11 @@ std::uint64_t FakeSystemCalls::refused(Call call) noexcept { return state().refu
 std::vector<BoundRange> FakeSystemCalls::binds() {
     const std::lock_guard lock(state().mutex);
     return state().binds;
+}
+
+std::vector<PopulatedRange> FakeSystemCalls::populates() {
+    const std::lock_guard lock(state().mutex);
+    return state().populates;
 }
 
 }  // namespace numapool::fakes

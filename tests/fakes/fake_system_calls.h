@@ -21,6 +21,13 @@ struct BoundRange {
     bool moving = false;  ///< pages that were there already had to move
 };
 
+/// One successful MADV_POPULATE_WRITE.
+struct PopulatedRange {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    std::vector<int> cpus;  ///< that the calling thread was allowed to run on, ascending
+};
+
 /// In place while it lives; one at a time, and made before threads that use a pool start.
 ///
 /// Binds are recorded and never reach the kernel. A page that is resident lies where the record says: on the
@@ -50,8 +57,8 @@ public:
     static void refuse(Call call, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
     /// Refuses maps of more than `bytes`, as RLIMIT_AS does, with ENOMEM.
     static void refuse_maps_above(std::size_t bytes);
-    /// Refuses advice of one kind with `error`.
-    static void refuse_advice(int advice, int error);
+    /// Refuses advice of one kind with `error`, from the `first`-th one from now on.
+    static void refuse_advice(int advice, int error, std::uint64_t first = 1);
     /// Lets every call through again.
     static void allow_all();
     /// Pages of this node are told to lie on node `instead`, as if the node were full; -1 for none.
@@ -59,14 +66,12 @@ public:
 
     /// Puts the pages of a range on `node`, wherever their policy has them, until they are moved.
     static void scatter(std::uintptr_t address, std::size_t bytes, int node);
-    /// From now on, remembers the CPU that pages are faulted in from.
-    static void note_cpu_of_populate();
-    static int cpu_of_populate() noexcept;
 
     /// Calls made since the fake was put in place, refused ones too.
     static std::uint64_t count(Call call) noexcept;
     static std::uint64_t refused(Call call) noexcept;
     static std::vector<BoundRange> binds();
+    static std::vector<PopulatedRange> populates();
 
     static constexpr std::uint64_t kForever = ~std::uint64_t{0};
 };

@@ -8,6 +8,7 @@
 
 #include "arena/commit_budget.h"
 #include "arena/node_arena.h"
+#include "os/virtual_memory.h"
 
 namespace numapool::arena {
 
@@ -36,6 +37,16 @@ protected:
     static std::size_t put(NodeArena& arena, const Extent& block) {
         AddressRange& range = *find_range(block.address);
         return arena.put_block(range, range.index_of(block.address), 0);
+    }
+    /// Until the arena has `bytes` of free memory.
+    static base::Result<bool> prefault(NodeArena& arena, std::size_t bytes) {
+        auto run = arena.begin_prefault(bytes);
+        if (!run) return run.failure();
+        if (run->slices == 0) return true;
+        const int error = os::populate(run->address(), run->bytes());
+        arena.finish_prefault(*run, error == 0);
+        if (error == 0) return true;
+        return base::Failure{ErrorCode::kOutOfMemory, error, run->bytes(), 0};
     }
     static bool reads_zero(const Extent& extent) {
         const auto* bytes = reinterpret_cast<const unsigned char*>(extent.address);

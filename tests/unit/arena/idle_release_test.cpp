@@ -104,7 +104,7 @@ TEST_F(IdleReleaseTest, F34_WhatTheSystemWillNotTakeStaysIdleAndCounted) {
     FakeSystemCalls::allow_all();
     const Extent again = arena_.take_idle_block(8 * kMiB, 64);
     EXPECT_EQ(again.address, block.address) << "the run is whole and usable";
-    EXPECT_FALSE(again.zero);
+    EXPECT_TRUE(again.reused());
 }
 
 TEST_F(IdleReleaseTest, DecayIsSmoothAndComplete) {
@@ -139,7 +139,7 @@ TEST_F(IdleReleaseTest, YoungMemoryMergedWithOldDoesNotKeepIt) {
 }
 
 TEST_F(IdleReleaseTest, DecayTakesPrefaultedMemoryToo) {
-    ASSERT_TRUE(arena_.prefault(20 * kMiB));
+    ASSERT_TRUE(prefault(arena_, 20 * kMiB));
     arena_.decay(now() + 10001, 500, 10000);
     EXPECT_EQ(arena_.committed_bytes(), 0U);
 }

@@ -29,25 +29,23 @@ TEST_F(NodeArenaTest, CostsNothingBeforeItsFirstBlock) {
 TEST_F(NodeArenaTest, NewBlocksAreZeroAndReusedOnesAreNot) {
     auto made = arena_.take_new_block(3 * kMiB, 64);
     ASSERT_TRUE(made);
-    EXPECT_TRUE(made->zero);
-    EXPECT_FALSE(made->reused());
+    EXPECT_EQ(made->reused_bytes, 0U);
     EXPECT_TRUE(reads_zero(*made));
     std::memset(reinterpret_cast<void*>(made->address), 1, made->bytes);
     put(arena_, *made);
     const Extent again = arena_.take_idle_block(3 * kMiB, 64);
     EXPECT_EQ(again.address, made->address);
     EXPECT_TRUE(again.reused());
-    EXPECT_FALSE(again.zero);
 }
 
-TEST_F(NodeArenaTest, MemoryGivenBackReadsZeroWhenItIsCalledZero) {
+TEST_F(NodeArenaTest, MemoryGivenBackReadsZeroAndIsNotCalledReused) {
     const Extent block = take_new(arena_, 8 * kMiB);
     const Extent behind = take_new(arena_, 2 * kMiB);
     put(arena_, block);
     ASSERT_EQ(arena_.release_idle(4 * kMiB, ReleaseScope::kGranules, EvictionCause::kTrim), 4 * kMiB);
     auto next = arena_.take_new_block(4 * kMiB, 64);
     ASSERT_TRUE(next);
-    EXPECT_TRUE(next->zero);
+    EXPECT_EQ(next->reused_bytes, 0U);
     EXPECT_TRUE(reads_zero(*next));
     put(arena_, behind);
 }
@@ -174,33 +172,6 @@ TEST_F(NodeArenaTest, F32_EveryRefusedCallLeavesTheArenaUsable) {
             EXPECT_TRUE(arena.bin(size_class).take_new(arena, size_class));
         }
     }
-}
-
-TEST_F(NodeArenaTest, PrefaultedMemoryIsResidentAndNotAHit) {
-    ASSERT_TRUE(arena_.prefault(10 * kMiB));
-    EXPECT_EQ(arena_.committed_bytes(), 10 * kMiB);
-    EXPECT_EQ(arena_.resident_bytes(), 10 * kMiB);
-    ASSERT_TRUE(arena_.prefault(10 * kMiB)) << "only what is missing is added";
-    EXPECT_EQ(arena_.committed_bytes(), 10 * kMiB);
-    EXPECT_EQ(arena_.take_idle_block(4 * kMiB, 64).address, 0U);
-    auto block = arena_.take_new_block(4 * kMiB, 64);
-    ASSERT_TRUE(block);
-    EXPECT_FALSE(block->reused());
-    EXPECT_EQ(arena_.committed_bytes(), 10 * kMiB);
-}
-
-TEST_F(NodeArenaTest, RefusedPrefaultLosesNothing) {
-    FakeSystemCalls fake;
-    NodeArena arena(settings(budget_));
-    FakeSystemCalls::refuse_advice(MADV_POPULATE_WRITE, ENOMEM);
-    auto done = arena.prefault(10 * kMiB);
-    ASSERT_FALSE(done);
-    EXPECT_EQ(done.failure().system_error, ENOMEM);
-    EXPECT_EQ(arena.committed_bytes(), 0U);
-    EXPECT_EQ(budget_.committed(), 0U);
-    EXPECT_EQ(budget_.peak(), 0U);
-    FakeSystemCalls::allow_all();
-    EXPECT_TRUE(arena.prefault(10 * kMiB));
 }
 
 TEST_F(NodeArenaTest, OnePolicyCallForEachRange) {

@@ -190,10 +190,9 @@ TEST_F(PagePlacement, F36_ARefusedPolicyMeansTouchingFromTheNodesCpus) {
     machine.nodes[1].cpus = {static_cast<int>(last)};
     PlayedPool pool(quiet_options(), machine);
     FakeSystemCalls::run_on(0);
-    FakeSystemCalls::note_cpu_of_populate();
     void* block = pool.get_on(1, 3 * kMiB);
     ASSERT_NE(block, nullptr);
-    EXPECT_EQ(FakeSystemCalls::cpu_of_populate(), static_cast<int>(last));
+    EXPECT_EQ(FakeSystemCalls::populates().back().cpus, std::vector{static_cast<int>(last)});
     EXPECT_EQ(os::resident_bytes(reinterpret_cast<std::uintptr_t>(block), 3 * kMiB), 3 * kMiB);
     cpu_set_t after;
     ASSERT_EQ(::sched_getaffinity(0, sizeof(after), &after), 0);

@@ -35,9 +35,12 @@ public:
     explicit PlayedPool(const PoolOptions& options = quiet_options(),
                         const std::string& machine = "numa:4 core:2 pu:1")
         : PlayedPool(options, synthetic_topology(machine)) {}
-    PlayedPool(const PoolOptions& options, const Topology& topology) : topology_(topology) {
+    /// `files_root` stands before "/proc" and "/sys" where free memory is read.
+    PlayedPool(const PoolOptions& options, const Topology& topology, const std::string& files_root = "")
+        : topology_(topology) {
         CoreSettings settings;
         settings.topology = &topology_;
+        settings.files_root = files_root;
         settings.range_bytes = kGiB;
         core_ = PoolCore::create(options, settings);
     }

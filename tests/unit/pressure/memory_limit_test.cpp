@@ -81,6 +81,20 @@ TEST_F(Version2, AContainerSeesItsOwnGroupAtTheMountPoint) {
     }
 }
 
+TEST_F(Version2, RoomIsTheLeastAnyGroupLeaves) {
+    EXPECT_FALSE(read_memory_limit(files.root()).room_bytes) << "no limit";
+    group("/a/b", bytes(100), "max\n", bytes(30));
+    group("/a", bytes(200), "max\n", bytes(190));
+    EXPECT_EQ(read_memory_limit(files.root()).room_bytes, 10 * kMiB) << "the group with the higher limit";
+    const std::string cached = "anon 1\ninactive_file 20971520\nactive_file 31457280\nshmem 99\n";
+    files.write("/sys/fs/cgroup/a/memory.stat", cached);
+    EXPECT_EQ(read_memory_limit(files.root()).room_bytes, 60 * kMiB) << "page cache is dropped on demand";
+    group("/a", bytes(100), "max\n", bytes(190));
+    EXPECT_EQ(read_memory_limit(files.root()).room_bytes, 0U) << "beyond the limit already";
+    files.remove("/sys/fs/cgroup/a/memory.current");
+    EXPECT_EQ(read_memory_limit(files.root()).room_bytes, 70 * kMiB) << "what is not told is left out";
+}
+
 TEST_F(Version2, MountPointsMayHaveSpaces) {
     files.write("/proc/self/cgroup", "0::/g\n");
     files.write("/proc/self/mountinfo", "30 23 0:26 / /my\\040groups rw - cgroup2 cgroup rw\n");
@@ -128,6 +142,10 @@ TEST_F(Version1, GroupsAboveTheMountPointCount) {
     files.write("/sys/fs/cgroup/memory/job/7/memory.stat",
                 "cache 4096\nhierarchical_memory_limit 33554432\nhierarchical_memsw_limit 1\n");
     EXPECT_EQ(read_memory_limit(files.root()).limit_bytes, 32 * kMiB);
+    EXPECT_EQ(read_memory_limit(files.root()).room_bytes, 27 * kMiB);
+    files.write("/sys/fs/cgroup/memory/job/7/memory.stat",
+                "inactive_file 1\nhierarchical_memory_limit 33554432\ntotal_inactive_file 4194304\n");
+    EXPECT_EQ(read_memory_limit(files.root()).room_bytes, 31 * kMiB);
 }
 
 TEST(NoGroups, IsNoLimit) {

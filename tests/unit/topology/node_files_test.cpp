@@ -59,6 +59,12 @@ TEST(NodeMemory, IsReadInBytes) {
     ASSERT_TRUE(memory);
     EXPECT_EQ(memory->total_bytes, 2048U * 1024);
     EXPECT_EQ(memory->free_bytes, 1024U * 1024);
+    EXPECT_EQ(memory->available_bytes, 1024U * 1024);
+    machine.write("/sys/devices/system/node/node3/meminfo",
+                  "Node 3 MemTotal: 2048 kB\nNode 3 MemFree: 10 kB\nNode 3 Active(file): 30 kB\n"
+                  "Node 3 Inactive(anon): 5 kB\nNode 3 Inactive(file): 7 kB\n");
+    EXPECT_EQ(read_node_memory(machine.root(), 3)->available_bytes, 47U * 1024)
+        << "page cache can be dropped";
     EXPECT_FALSE(read_node_memory(machine.root(), 0));
 }
 
@@ -72,6 +78,7 @@ TEST(MachineMemory, NeedsBothFigures) {
     ASSERT_TRUE(memory);
     EXPECT_EQ(memory->total_bytes, 100U * 1024);
     EXPECT_EQ(memory->free_bytes, 40U * 1024);
+    EXPECT_EQ(memory->available_bytes, 90U * 1024);
 }
 
 TEST(Distances, AreAllOrNothing) {

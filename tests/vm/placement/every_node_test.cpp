@@ -110,12 +110,32 @@ TEST(EveryNode, AThreadThatMigratesIsServedWhereItIsNow) {
 }
 
 TEST(EveryNode, PrefaultedMemoryLiesThere) {
-    MemoryPool pool;
-    pool.initialize(4 * kMiB);
-    for (const PlacementCheck& check : pool.verify_placement()) {
-        EXPECT_GE(check.home * discover_topology().page_bytes, 4 * kMiB);
-        EXPECT_EQ(check.elsewhere, 0U) << "node " << check.node;
+    constexpr std::size_t kBytes = 40 * kMiB;  // so much that several threads share it where they can
+    for (const BindMode bind : {BindMode::kAdvisory, BindMode::kStrict, BindMode::kNone}) {
+        MemoryPool pool({.bind = bind});
+        pool.initialize(kBytes);
+        pool.initialize(kBytes);
+        EXPECT_EQ(pool.get_statistics().idle_bytes, memory_nodes().size() * kBytes);
+        for (const PlacementCheck& check : pool.verify_placement()) {
+            bool has_cpus = false;
+            for (const int node : cpu_nodes()) has_cpus |= node == check.node;
+            if (bind == BindMode::kNone && !has_cpus) continue;  // nothing was asked for, and no one is near
+            EXPECT_GE(check.home * discover_topology().page_bytes, kBytes);
+            EXPECT_EQ(check.elsewhere, 0U) << "node " << check.node;
+        }
     }
+}
+
+TEST(EveryNode, PrefaultingMoreThanThereIsHarmsNothing) {
+    std::uint64_t all = 0;
+    for (const NumaNode& node : memory_nodes()) all += node.total_bytes;
+    const std::size_t each = all / memory_nodes().size();
+    MemoryPool pool;
+    EXPECT_THROW(pool.initialize(each), OutOfMemoryError);
+    EXPECT_EQ(pool.get_statistics().memory_usage_bytes, 0U);
+    EXPECT_EQ(pool.resident_bytes(), 0U);
+    pool.initialize(4 * kMiB);
+    EXPECT_EQ(pool.get_statistics().idle_bytes, memory_nodes().size() * 4 * kMiB);
 }
 
 TEST(Interleaved, PagesAreDealtEvenly) {

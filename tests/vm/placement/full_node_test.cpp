@@ -70,6 +70,15 @@ TEST_F(FullNode, F39_StrictIsAnErrorAndTheProcessLives) {
     EXPECT_EQ(share_on(where(fits), small_.id), 1.0);
 }
 
+// F39
+TEST_F(FullNode, F39_StrictPrefaultingIsAnErrorAndKeepsNothing) {
+    MemoryPool pool({.bind = BindMode::kStrict});
+    EXPECT_THROW(pool.initialize(too_much()), PoolError) << "too much for that node, if not for all together";
+    EXPECT_EQ(pool.get_statistics().memory_usage_bytes, 0U);
+    pool.initialize(4 * kMiB);
+    for (const PlacementCheck& check : pool.verify_placement()) EXPECT_EQ(check.elsewhere, 0U);
+}
+
 // F39: nobody can know beforehand that these will not fit, since they are touched after all were handed out.
 TEST_F(FullNode, F39_WhatOverflowsLaterIsReportedOnReturn) {
     MemoryPool pool({.max_buffers = 4});
