@@ -2,6 +2,7 @@
 // Must not know: arguments; pools.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,7 @@
 namespace numapool_python {
 
 struct ArraySpec {
-    static constexpr int kBucketBits = 6;
+    static constexpr int kBucketBits = 4;
 
     PyArray_Descr* descr = nullptr;  ///< borrowed from whoever made the spec
     int dimensions = 0;
@@ -21,6 +22,20 @@ struct ArraySpec {
     std::size_t alignment = 64;
     std::array<npy_intp, NPY_MAXDIMS>
         shape;  ///< its first `dimensions` extents; the rest is left unset for speed
+
+    ArraySpec() = default;
+    ArraySpec(const ArraySpec&) = delete;
+    ArraySpec& operator=(const ArraySpec& other) noexcept {
+        descr = other.descr;
+        dimensions = other.dimensions;
+        fortran = other.fortran;
+        bucket = other.bucket;
+        bytes = other.bytes;
+        alignment = other.alignment;
+        std::copy_n(other.shape.begin(), dimensions, shape.begin());
+        return *this;
+    }
+    ~ArraySpec() = default;
 };
 
 /// A hash of a shape and `start`, good in its upper bits.

@@ -89,7 +89,7 @@ void PendingArrays::sweep(std::size_t looks) {
     for (looks = std::min(looks, size_); looks > 0 && size_ > 0;) {
         Bucket& bucket = buckets_[next_bucket_];
         if (next_place_ >= bucket.size()) {
-            next_bucket_ = (next_bucket_ + 1) % buckets_.size();
+            next_bucket_ = next_bucket_ + 1 < buckets_.size() ? next_bucket_ + 1 : 0;
             next_place_ = 0;
             continue;
         }

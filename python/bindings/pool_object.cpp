@@ -251,9 +251,14 @@ PyCFunction method(Function function) {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-PyMethodDef pool_methods[] = {
+PyMethodDef buffer_methods[] = {
     {"get_buffer", method(pool_get_buffer), METH_FASTCALL | METH_KEYWORDS, kGetBufferDoc},
     {"return_buffer", pool_return_buffer, METH_O, kReturnBufferDoc},
+};
+
+PyMethodDef pool_methods[] = {
+    buffer_methods[0],
+    buffer_methods[1],
     {"initialize", method(pool_initialize), METH_FASTCALL | METH_KEYWORDS, kInitializeDoc},
     {"get_statistics", pool_get_statistics, METH_NOARGS, kStatisticsDoc},
     {"trim", method(pool_trim), METH_FASTCALL | METH_KEYWORDS, kTrimDoc},
@@ -286,5 +291,16 @@ PyType_Spec pool_spec = {"numapool._core.PoolBase", sizeof(PoolObject), 0,
 }  // namespace
 
 PyObject* make_pool_type() noexcept { return PyType_FromSpec(&pool_spec); }
+
+bool give_own_methods(PyTypeObject* type) noexcept {
+    for (PyMethodDef& definition : buffer_methods) {
+        PyObject* descriptor = PyDescr_NewMethod(type, &definition);
+        const bool done = descriptor != nullptr && PyObject_SetAttrString(reinterpret_cast<PyObject*>(type),
+                                                                          definition.ml_name, descriptor) == 0;
+        Py_XDECREF(descriptor);
+        if (!done) return false;
+    }
+    return true;
+}
 
 }  // namespace numapool_python

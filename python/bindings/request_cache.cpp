@@ -2,8 +2,6 @@
 // Must not know: pools; what arguments mean.
 #include "request_cache.h"
 
-#include <algorithm>
-
 namespace numapool_python {
 namespace {
 
@@ -36,13 +34,20 @@ bool read_plain_shape(PyObject* shape, PlainShape& result) noexcept {
     return true;
 }
 
+// Rows of a few words: a call to compare them would take longer.
+template <class Item>
+bool same_row(const Item* one, const Item* other, Py_ssize_t length) noexcept {
+    for (Py_ssize_t i = 0; i < length; ++i) {
+        if (one[i] != other[i]) return false;
+    }
+    return true;
+}
+
 bool same_names(PyObject* one, PyObject* other) noexcept {
     if (one == other) return true;  // of the same place in the program
     if (one == nullptr || other == nullptr || PyTuple_GET_SIZE(one) != PyTuple_GET_SIZE(other)) return false;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(one); ++i) {
-        if (PyTuple_GET_ITEM(one, i) != PyTuple_GET_ITEM(other, i)) return false;
-    }
-    return true;
+    const auto items = [](PyObject* tuple) { return reinterpret_cast<PyTupleObject*>(tuple)->ob_item; };
+    return same_row(items(one), items(other), PyTuple_GET_SIZE(one));
 }
 
 /// NumPy's own number types, of which there is one descriptor each that lives for ever.
@@ -81,11 +86,8 @@ const ArrayRequest* RequestCache::find(PyObject* const* arguments, Py_ssize_t po
         if (entry.count != count || entry.positional != positional) continue;
         const ArraySpec& spec = entry.request.spec;
         if (spec.dimensions != shape.dimensions || !same_names(entry.names, names)) continue;
-        const auto same = [](const auto* one, const auto* other, auto length) {
-            return std::equal(one, one + length, other);
-        };
-        if (same(shape.extents.data(), spec.shape.data(), shape.dimensions) &&
-            same(arguments + 1, entry.arguments.data() + 1, count - 1)) {
+        if (same_row(shape.extents.data(), spec.shape.data(), shape.dimensions) &&
+            same_row(arguments + 1, entry.arguments.data() + 1, count - 1)) {
             return &entry.request;
         }
     }
