@@ -295,8 +295,9 @@ PyObject* make_pool_type() noexcept { return PyType_FromSpec(&pool_spec); }
 bool give_own_methods(PyTypeObject* type) noexcept {
     for (PyMethodDef& definition : buffer_methods) {
         PyObject* descriptor = PyDescr_NewMethod(type, &definition);
-        const bool done = descriptor != nullptr && PyObject_SetAttrString(reinterpret_cast<PyObject*>(type),
-                                                                          definition.ml_name, descriptor) == 0;
+        const bool done =
+            descriptor != nullptr &&
+            PyObject_SetAttrString(reinterpret_cast<PyObject*>(type), definition.ml_name, descriptor) == 0;
         Py_XDECREF(descriptor);
         if (!done) return false;
     }

@@ -9,8 +9,8 @@ namespace numapool_python {
 /// Makes the type; nullptr with a Python error set if that fails. A new reference.
 PyObject* make_pool_type() noexcept;
 
-/// Gives a class derived from the type get_buffer and return_buffer as methods of its own, which CPython calls
-/// with less ado than inherited ones. False with a Python error set if that fails.
+/// Gives a class derived from the type get_buffer and return_buffer as methods of its own, which CPython
+/// calls with less ado than inherited ones. False with a Python error set if that fails.
 bool give_own_methods(PyTypeObject* type) noexcept;
 
 /// The pool's figures as the dict that users get. A new reference, or nullptr with a Python error set.

@@ -2,6 +2,8 @@
 // Must not know: pools; what arguments mean.
 #include "request_cache.h"
 
+#include <type_traits>
+
 namespace numapool_python {
 namespace {
 
@@ -20,15 +22,15 @@ bool read_plain_extent(PyObject* item, npy_intp& extent) noexcept {
 }
 
 bool read_plain_shape(PyObject* shape, PlainShape& result) noexcept {
-    if (!PyTuple_CheckExact(shape)) {
+    if (!PyTuple_CheckExact(shape) && !PyList_CheckExact(shape)) {
         result.dimensions = 1;
         return read_plain_extent(shape, result.extents[0]);
     }
-    const Py_ssize_t count = PyTuple_GET_SIZE(shape);
+    const Py_ssize_t count = PySequence_Fast_GET_SIZE(shape);
     if (count > static_cast<Py_ssize_t>(result.extents.size())) return false;
     for (Py_ssize_t i = 0; i < count; ++i) {
-        if (!read_plain_extent(PyTuple_GET_ITEM(shape, i), result.extents[static_cast<std::size_t>(i)]))
-            return false;
+        PyObject* item = PySequence_Fast_GET_ITEM(shape, i);
+        if (!read_plain_extent(item, result.extents[static_cast<std::size_t>(i)])) return false;
     }
     result.dimensions = static_cast<int>(count);
     return true;
@@ -74,6 +76,7 @@ bool is_plain(PyObject* argument, const ArrayRequest& request) noexcept {
 
 }  // namespace
 
+static_assert(std::is_trivially_destructible_v<RequestCache>);
 RequestCache known_requests;
 
 const ArrayRequest* RequestCache::find(PyObject* const* arguments, Py_ssize_t positional,

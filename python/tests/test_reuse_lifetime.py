@@ -22,9 +22,9 @@ def request(pool: numapool.MemoryPool) -> Array:
     return pool.get_buffer(shape=(10, 10), dtype=np.float64)
 
 
-def fill_what_is_known(pool: numapool.MemoryPool) -> None:
+def fill_what_is_known(pool: numapool.MemoryPool, requests: int = 300) -> None:
     """Make so many different requests that nothing else is known any more."""
-    for n in range(300):
+    for n in range(requests):
         pool.return_buffer(pool.get_buffer(shape=(n + 1, 3), dtype=np.int8))
 
 
@@ -55,7 +55,9 @@ CHANGES: dict[str, Callable[[Array], None]] = {
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_f57_changed_in_place_after_the_return(pool: numapool.MemoryPool, change: Callable[[Array], None]) -> None:
+def test_f57_changed_in_place_after_the_return(
+    pool: numapool.MemoryPool, change: Callable[[Array], None]
+) -> None:
     array = request(pool)
     pool.return_buffer(array)
     change(array)
@@ -107,14 +109,16 @@ def test_f11_a_weak_reference_that_is_gone_allows_reuse(pool: numapool.MemoryPoo
 def test_f16_a_request_within_the_same_request(pool: numapool.MemoryPool) -> None:
     """What a sweep lets go runs a callback, which makes hundreds of requests while the outer one is half done."""
     inner: list[Array] = []
+    done: list[int] = []
 
     def use_the_pool(_: Any) -> None:
-        fill_what_is_known(pool)
+        fill_what_is_known(pool, 300 + 7 * len(done))  # what is known comes to lie elsewhere each time
         array = request(pool)
         array[:] = 1
         inner.append(array)
 
-    for _ in range(20):
+    for step in range(20):
+        done.append(step)
         pool.return_buffer(request(pool))
         watched = pool.get_buffer(shape=(7,), dtype=np.uint8)
         watcher = weakref.ref(watched, use_the_pool)
@@ -135,10 +139,11 @@ def test_f16_a_request_within_the_same_request(pool: numapool.MemoryPool) -> Non
 
 def test_f16_a_callback_of_the_return_itself(pool: numapool.MemoryPool) -> None:
     """The sweep of a return runs a callback that takes the base from the very array that is being returned."""
-    array = request(pool)
+    returning = [request(pool)]
+    returning[0][:] = 5
 
     def interfere(_: Any) -> None:
-        _lose_base(array)
+        _lose_base(returning[0])
         fill_what_is_known(pool)
 
     waiting = [pool.get_buffer(shape=(3,), dtype=np.uint8) for _ in range(40)]
@@ -146,10 +151,10 @@ def test_f16_a_callback_of_the_return_itself(pool: numapool.MemoryPool) -> None:
     for other in waiting:
         pool.return_buffer(other)
     del other, waiting
-    pool.return_buffer(array)
+    pool.return_buffer(returning[0])
     assert any(watcher() is None for watcher in watchers), "the return looked at what waits"
-    assert (array == 1).all()
-    del array
+    assert (returning[0] == 1).all(), "what the callback put there"
+    returning.clear()
     figures = pool.get_statistics()
     assert figures["live_buffers"] == figures["pending_buffers"] == 0 and held_adds_up(figures)
 
