@@ -73,8 +73,11 @@ NB_MODULE(_core, m) {
 
     m.def(
         "with_own_methods",
-        [](const nb::type_object& type) {
-            if (!give_own_methods(reinterpret_cast<PyTypeObject*>(type.ptr()))) throw nb::python_error();
+        [pool_type](const nb::type_object& type) {
+            if (!give_own_methods(reinterpret_cast<PyTypeObject*>(type.ptr()),
+                                  reinterpret_cast<PyTypeObject*>(pool_type))) {
+                throw nb::python_error();
+            }
             return type;
         },
         nb::arg("cls"), nb::sig("def with_own_methods(cls: type) -> type"),

@@ -292,7 +292,11 @@ PyType_Spec pool_spec = {"numapool._core.PoolBase", sizeof(PoolObject), 0,
 
 PyObject* make_pool_type() noexcept { return PyType_FromSpec(&pool_spec); }
 
-bool give_own_methods(PyTypeObject* type) noexcept {
+bool give_own_methods(PyTypeObject* type, PyTypeObject* pool_type) noexcept {
+    if (PyType_IsSubtype(type, pool_type) == 0) {
+        PyErr_Format(PyExc_TypeError, "%R is not derived from %R", type, pool_type);
+        return false;
+    }
     for (PyMethodDef& definition : buffer_methods) {
         PyObject* descriptor = PyDescr_NewMethod(type, &definition);
         const bool done =
