@@ -13,6 +13,7 @@ namespace numapool_python {
 namespace {
 
 enum Argument : std::size_t { kShape, kDtype, kNumaNode, kOrder, kAlignment, kZeroed, kBind, kArguments };
+static_assert(kArguments == kMostArguments);
 constexpr std::size_t kPositional = 3;
 constexpr std::array<const char*, kArguments> kNames = {"shape",     "dtype",  "numa_node", "order",
                                                         "alignment", "zeroed", "bind"};
@@ -143,8 +144,8 @@ PyArray_Descr* read_dtype(PyObject* dtype) {
     return descr;
 }
 
-bool check_dtype(ArrayRequest& result) {
-    PyArray_Descr* descr = result.descr;
+bool check_dtype(OwnedArrayRequest& result) {
+    PyArray_Descr* descr = result.spec.descr;
     if (PyDataType_FLAGCHK(descr, NPY_ITEM_REFCOUNT) || PyDataType_FLAGCHK(descr, NPY_ITEM_HASOBJECT)) {
         PyErr_Format(errors.type,
                      "dtype %R holds references to Python objects; a dtype of plain bytes is needed", descr);
@@ -152,14 +153,13 @@ bool check_dtype(ArrayRequest& result) {
     }
     // Text: any bytes would not do, so NumPy's own empty arrays of it are zeroed too.
     if (PyDataType_FLAGCHK(descr, NPY_NEEDS_INIT)) result.request.zeroed = true;
-    result.subarray = PyDataType_HASSUBARRAY(descr);
     if (PyDataType_ELSIZE(descr) != 0) return true;
     // NumPy gives an unsized dtype the size that an array of it has.
     npy_intp nothing = 0;
-    result.descr = nullptr;  // the call takes the reference over
+    result.spec.descr = nullptr;  // the call takes the reference over
     auto* sample = reinterpret_cast<PyArrayObject*>(PyArray_Empty(1, &nothing, descr, 0));
     if (sample == nullptr) return false;
-    result.descr =
+    result.spec.descr =
         reinterpret_cast<PyArray_Descr*>(Py_NewRef(reinterpret_cast<PyObject*>(PyArray_DESCR(sample))));
     Py_DECREF(sample);
     return true;
@@ -246,6 +246,8 @@ bool prepare_array_requests() noexcept {
     return true;
 }
 
+PyObject* shape_name() noexcept { return names_interned[kShape]; }
+
 bool read_placement(PyObject* numa_node, numapool::Placement& placement) {
     if (numa_node == nullptr || numa_node == Py_None) return true;
     if (PyIndex_Check(numa_node)) {
@@ -291,28 +293,27 @@ bool read_bind_mode(PyObject* word, numapool::BindMode& mode) {
 }
 
 bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
-                        ArrayRequest& result) {
+                        OwnedArrayRequest& result) {
     std::array<PyObject*, kArguments> values{};
     if (!collect(arguments, positional, names, values)) return false;
-    result.descr = read_dtype(values[kDtype]);
-    if (result.descr == nullptr || !check_dtype(result)) return false;
-    result.spec.descr = result.descr;
-    if (!read_shape(values[kShape], result.spec) || !multiply_out(result.spec)) return false;
-    if (result.subarray) {
-        const int inner = static_cast<int>(PyTuple_GET_SIZE(PyDataType_SUBARRAY(result.descr)->shape));
-        if (result.spec.dimensions + inner > NPY_MAXDIMS) {
+    ArraySpec& spec = result.spec;
+    spec.descr = read_dtype(values[kDtype]);
+    if (spec.descr == nullptr || !check_dtype(result)) return false;
+    if (!read_shape(values[kShape], spec) || !multiply_out(spec)) return false;
+    if (PyDataType_HASSUBARRAY(spec.descr)) {
+        const int inner = static_cast<int>(PyTuple_GET_SIZE(PyDataType_SUBARRAY(spec.descr)->shape));
+        if (spec.dimensions + inner > NPY_MAXDIMS) {
             PyErr_Format(errors.value,
                          "a shape of %d dimensions, and %d of the dtype; at most %d are possible",
-                         result.spec.dimensions, inner, NPY_MAXDIMS);
+                         spec.dimensions, inner, NPY_MAXDIMS);
             return false;
         }
     }
     if (values[kNumaNode] != nullptr && !read_placement(values[kNumaNode], result.request.placement))
         return false;
-    if (values[kOrder] != nullptr && !read_order(values[kOrder], result.spec.fortran)) return false;
-    if (values[kAlignment] != nullptr && !read_alignment(values[kAlignment], result.spec.alignment))
-        return false;
-    result.request.alignment = result.spec.alignment;
+    if (values[kOrder] != nullptr && !read_order(values[kOrder], spec.fortran)) return false;
+    if (values[kAlignment] != nullptr && !read_alignment(values[kAlignment], spec.alignment)) return false;
+    result.request.alignment = spec.alignment;
     if (values[kZeroed] != nullptr) {
         const int truth = PyObject_IsTrue(values[kZeroed]);
         if (truth < 0) return false;
@@ -323,6 +324,9 @@ bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObj
         if (!read_bind_mode(values[kBind], mode)) return false;
         result.request.bind = mode;
     }
+    const std::uint64_t hash =
+        hash_shape(reinterpret_cast<std::uintptr_t>(spec.descr), spec.shape.data(), spec.dimensions);
+    spec.bucket = static_cast<std::uint8_t>(hash >> (64 - ArraySpec::kBucketBits));
     return true;
 }
 

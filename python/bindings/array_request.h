@@ -7,30 +7,38 @@
 
 #include "numapool/options.h"
 
-#include "pool_state.h"
+#include "array_spec.h"
+#include "numpy_api.h"
 
 namespace numapool_python {
 
-/// get_buffer's arguments, read and checked.
+/// What get_buffer's arguments ask for, read and checked.
 struct ArrayRequest {
     ArraySpec spec;
     numapool::Request request;
-    PyArray_Descr* descr = nullptr;  ///< a reference, the one that spec borrows
-    bool subarray = false;           ///< the dtype brings dimensions of its own
-
-    ArrayRequest() = default;
-    ArrayRequest(const ArrayRequest&) = delete;
-    ArrayRequest& operator=(const ArrayRequest&) = delete;
-    ~ArrayRequest() { Py_XDECREF(reinterpret_cast<PyObject*>(descr)); }
 };
+
+/// The same, with a reference to the descriptor.
+struct OwnedArrayRequest : ArrayRequest {
+    OwnedArrayRequest() = default;
+    OwnedArrayRequest(const OwnedArrayRequest&) = delete;
+    OwnedArrayRequest& operator=(const OwnedArrayRequest&) = delete;
+    ~OwnedArrayRequest() { Py_XDECREF(reinterpret_cast<PyObject*>(spec.descr)); }
+};
+
+/// How many arguments get_buffer takes.
+inline constexpr std::size_t kMostArguments = 7;
 
 /// Interned argument names and the like; false with a Python error set if that fails.
 bool prepare_array_requests() noexcept;
 
+/// The interned word "shape".
+PyObject* shape_name() noexcept;
+
 /// Reads `get_buffer(shape, dtype, numa_node, *, order, alignment, zeroed, bind)` in vectorcall form. False
 /// with a Python error set; nothing has happened to any pool then.
 bool read_array_request(PyObject* const* arguments, Py_ssize_t positional, PyObject* names,
-                        ArrayRequest& result);
+                        OwnedArrayRequest& result);
 
 /// The text of a str, as long as that lives; empty for any other object.
 std::string_view text_of(PyObject* object) noexcept;

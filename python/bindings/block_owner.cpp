@@ -57,7 +57,7 @@ bool make_block_owner_type() noexcept {
     return block_owner_type != nullptr;
 }
 
-BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) noexcept {
+BlockOwner* make_block_owner(PoolState& pool, void* block, const ArraySpec& spec) noexcept {
     auto* owner = PyObject_New(BlockOwner, block_owner_type);
     if (owner == nullptr) {
         static_cast<void>(numapool::return_block(block));
@@ -65,9 +65,10 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) no
     }
     new (&owner->state) std::atomic<OwnerState>(OwnerState::kLive);
     owner->block = block;
-    owner->bytes = bytes;
+    owner->bytes = spec.bytes;
     owner->block_bytes = 0;
     owner->settled = true;
+    owner->bucket = spec.bucket;
     owner->tier = 0;
     owner->figures = 0;
     if (block != nullptr) {

@@ -9,6 +9,7 @@
 
 #include "numapool/statistics.h"
 
+#include "array_spec.h"
 #include "numpy_api.h"
 
 namespace numapool_python {
@@ -25,6 +26,7 @@ struct BlockOwner {
         state;              ///< one exchange decides between two returns, with or without an interpreter lock
     std::uint8_t tier;      ///< numapool::Tier
     bool settled;           ///< as in numapool::BlockInfo
+    std::uint8_t bucket;    ///< where the array waits once it is returned
     std::uint32_t figures;  ///< where in PoolState::figures() the block counts
     void* block;            ///< nullptr for an array of zero bytes
     std::size_t bytes;      ///< as asked for
@@ -39,7 +41,7 @@ bool make_block_owner_type() noexcept;
 
 /// A live owner of `block`, which it takes over; nullptr with a Python error set, and then the block is
 /// returned.
-BlockOwner* make_block_owner(PoolState& pool, void* block, std::size_t bytes) noexcept;
+BlockOwner* make_block_owner(PoolState& pool, void* block, const ArraySpec& spec) noexcept;
 
 inline bool is_block_owner(PyObject* object) noexcept { return Py_TYPE(object) == block_owner_type; }
 

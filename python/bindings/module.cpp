@@ -71,6 +71,18 @@ NB_MODULE(_core, m) {
     m.attr("BlockOwner") = nb::borrow(reinterpret_cast<PyObject*>(block_owner_type));
     m.attr("__version__") = numapool::version();
 
+    m.def(
+        "with_own_methods",
+        [pool_type](const nb::type_object& type) {
+            if (!give_own_methods(reinterpret_cast<PyTypeObject*>(type.ptr()),
+                                  reinterpret_cast<PyTypeObject*>(pool_type))) {
+                throw nb::python_error();
+            }
+            return type;
+        },
+        nb::arg("cls"), nb::sig("def with_own_methods(cls: type) -> type"),
+        "Give a class derived from PoolBase the hot methods as its own: they are called faster so.");
+
     nb::class_<numapool::PageMap>(m, "PageMap",
                                   "On which node the pages of an array lie; see numapool.where.")
         .def_ro("pages_on", &numapool::PageMap::pages_on,

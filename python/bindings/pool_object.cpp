@@ -9,7 +9,7 @@
 #include "numapool/numa_optimizer.h"
 
 #include "array_request.h"
-#include "block_owner.h"
+#include "buffer_methods.h"
 #include "pool_docstrings.h"
 #include "python_errors.h"
 
@@ -19,12 +19,6 @@ namespace {
 struct PoolObject {
     PyObject_HEAD PoolState* state;
 };
-
-// Where arrays of zero bytes point: aligned like every block, never read or written.
-alignas(numapool::kMinAlignment) std::byte nothing[numapool::kMinAlignment];
-
-// From this size on, work on a block's bytes is long enough for other Python threads to run meanwhile.
-constexpr std::size_t kUnlockFromBytes = std::size_t{1} << 20;
 
 PoolState* state_of(PyObject* self) noexcept {
     PoolState* state = reinterpret_cast<PoolObject*>(self)->state;
@@ -117,7 +111,7 @@ void pool_dealloc(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     if (PoolState* state = pool->state; state != nullptr) {
         pool->state = nullptr;
-        state->forget_pending();
+        state->pending().forget();
         state->pool().close();
         state->drop_reference();
     }
@@ -125,115 +119,15 @@ void pool_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-/// The array over `owner`, of which it takes the reference.
-PyObject* make_array(BlockOwner* owner, const ArrayRequest& request) {
-    Py_INCREF(reinterpret_cast<PyObject*>(request.descr));  // the next call steals one
-    void* data = owner->block != nullptr ? owner->block : nothing;
-    const int flags = NPY_ARRAY_WRITEABLE | (request.spec.fortran ? NPY_ARRAY_F_CONTIGUOUS : 0);
-    PyObject* array = PyArray_NewFromDescr(&PyArray_Type, request.descr, request.spec.dimensions,
-                                           request.spec.shape.data(), nullptr, data, flags, nullptr);
-    if (array == nullptr) {
-        Py_DECREF(reinterpret_cast<PyObject*>(owner));
-        return nullptr;
-    }
-    if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), reinterpret_cast<PyObject*>(owner)) <
-        0) {
-        Py_DECREF(array);
-        return nullptr;
-    }
-    return array;
-}
-
-void* allocate(PoolState& state, const ArrayRequest& request, bool last_try) {
-    const std::size_t bytes = request.spec.bytes;
-    const bool looks = request.request.bind || state.looks_pages_up();
-    const bool long_work = bytes >= kUnlockFromBytes && (request.request.zeroed || looks);
-    PyThreadState* unlocked = long_work ? PyEval_SaveThread() : nullptr;
-    void* block = nullptr;
-    std::exception_ptr failure;
-    if (!last_try) {
-        block = state.pool().try_allocate(bytes, request.request);
-    } else {
-        try {
-            block = state.pool().allocate(bytes, request.request);
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    }
-    if (unlocked != nullptr) PyEval_RestoreThread(unlocked);
-    if (failure) {
-        try {
-            std::rethrow_exception(failure);
-        } catch (...) {
-            set_error_from_exception();
-        }
-    }
-    return block;
-}
-
 PyObject* pool_get_buffer(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                           PyObject* names) {
     PoolState* state = state_of(self);
-    if (state == nullptr) return nullptr;
-    ArrayRequest request;
-    if (!read_array_request(arguments, positional, names, request)) return nullptr;
-    const std::size_t bytes = request.spec.bytes;
-    void* block = nullptr;
-    if (bytes != 0) {
-        if (!state->pending().empty() && !request.subarray && !request.request.bind) {
-            const numapool::Placement& asked = request.request.placement;
-            if (const auto from = state->pool().resolve(asked)) {
-                const bool remote = asked.kind() == numapool::Placement::Kind::kNode &&
-                                    state->pool().resolve(numapool::Placement::current_node()) != from;
-                PyObject* array = state->reuse(request.spec, *from, remote, request.request.zeroed);
-                if (array != nullptr) return array;
-            }
-        }
-        state->sweep(false);
-        block = allocate(*state, request, false);
-        if (block == nullptr) {
-            // Returned arrays that no one refers to any more may be what is missing; the second try tells
-            // why, if not.
-            state->sweep(true);
-            block = allocate(*state, request, true);
-            if (block == nullptr) return nullptr;
-        }
-    } else if (state->pool().closed() || !state->pool().resolve(request.request.placement)) {
-        return allocate(*state, request, true) != nullptr ? Py_NewRef(Py_None)
-                                                          : nullptr;  // always the latter
-    }
-    BlockOwner* owner = make_block_owner(*state, block, bytes);
-    return owner == nullptr ? nullptr : make_array(owner, request);
+    return state == nullptr ? nullptr : get_buffer(*state, arguments, positional, names);
 }
 
 PyObject* pool_return_buffer(PyObject* self, PyObject* array) {
     PoolState* state = state_of(self);
-    if (state == nullptr) return nullptr;
-    const Resolved found = resolve_owner(array);
-    if (found.owner == nullptr) {
-        PyErr_Format(PyArray_Check(array) || PyMemoryView_Check(array) ? errors.value : errors.type,
-                     "%s was not handed out by a pool; return what get_buffer gave, or a view of it",
-                     PyArray_Check(array) ? "this array" : Py_TYPE(array)->tp_name);
-        return nullptr;
-    }
-    if (found.owner->pool != state) {
-        PyErr_Format(errors.value, "this array belongs to pool \"%s\", not to \"%s\"; return it there",
-                     found.owner->pool->pool().options().name.c_str(), state->pool().options().name.c_str());
-        return nullptr;
-    }
-    // Relaxed: only who wins matters; the bytes are handed on under the interpreter lock.
-    if (found.owner->state.exchange(OwnerState::kReturned, std::memory_order_relaxed) ==
-        OwnerState::kReturned) {
-        PyErr_SetString(errors.value, "this array was returned before; return each buffer once");
-        return nullptr;
-    }
-    if (PyArray_Check(array))
-        PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_WRITEABLE);
-    if (PyArray_Check(found.root))
-        PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(found.root), NPY_ARRAY_WRITEABLE);
-    if (found.owner->block != nullptr) state->add_pending(Py_NewRef(found.root));
-    if (state->pool().closed()) state->sweep(true);  // no request will do it
-    Py_RETURN_NONE;
+    return state == nullptr ? nullptr : return_buffer(*state, array);
 }
 
 PyObject* pool_initialize(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
@@ -276,7 +170,7 @@ PyObject* pool_trim(PyObject* self, PyObject* const* arguments, Py_ssize_t posit
     }
     std::optional<std::size_t> keep;
     if (positional + named == 1 && !read_optional_bytes(arguments[0], "keep_bytes", keep)) return nullptr;
-    state->sweep(true);
+    state->pending().sweep();
     std::size_t given = 0;
     Py_BEGIN_ALLOW_THREADS given = state->pool().trim(keep.value_or(0));
     Py_END_ALLOW_THREADS return PyLong_FromSize_t(given);
@@ -285,7 +179,7 @@ PyObject* pool_trim(PyObject* self, PyObject* const* arguments, Py_ssize_t posit
 PyObject* pool_close(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
-    state->sweep(true);
+    state->pending().sweep();
     Py_BEGIN_ALLOW_THREADS state->pool().close();
     Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
@@ -293,7 +187,7 @@ PyObject* pool_close(PyObject* self, PyObject*) {
 PyObject* pool_get_statistics(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
-    state->sweep(true);
+    state->pending().sweep();
     try {
         return statistics_dict(*state);
     } catch (...) {
@@ -357,9 +251,14 @@ PyCFunction method(Function function) {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-PyMethodDef pool_methods[] = {
+PyMethodDef buffer_methods[] = {
     {"get_buffer", method(pool_get_buffer), METH_FASTCALL | METH_KEYWORDS, kGetBufferDoc},
     {"return_buffer", pool_return_buffer, METH_O, kReturnBufferDoc},
+};
+
+PyMethodDef pool_methods[] = {
+    buffer_methods[0],
+    buffer_methods[1],
     {"initialize", method(pool_initialize), METH_FASTCALL | METH_KEYWORDS, kInitializeDoc},
     {"get_statistics", pool_get_statistics, METH_NOARGS, kStatisticsDoc},
     {"trim", method(pool_trim), METH_FASTCALL | METH_KEYWORDS, kTrimDoc},
@@ -392,5 +291,21 @@ PyType_Spec pool_spec = {"numapool._core.PoolBase", sizeof(PoolObject), 0,
 }  // namespace
 
 PyObject* make_pool_type() noexcept { return PyType_FromSpec(&pool_spec); }
+
+bool give_own_methods(PyTypeObject* type, PyTypeObject* pool_type) noexcept {
+    if (PyType_IsSubtype(type, pool_type) == 0) {
+        PyErr_Format(PyExc_TypeError, "%R is not derived from %R", type, pool_type);
+        return false;
+    }
+    for (PyMethodDef& definition : buffer_methods) {
+        PyObject* descriptor = PyDescr_NewMethod(type, &definition);
+        const bool done =
+            descriptor != nullptr &&
+            PyObject_SetAttrString(reinterpret_cast<PyObject*>(type), definition.ml_name, descriptor) == 0;
+        Py_XDECREF(descriptor);
+        if (!done) return false;
+    }
+    return true;
+}
 
 }  // namespace numapool_python

@@ -74,10 +74,10 @@ void make_pending(TierStatistics& tier, std::uint64_t bytes) {
 }
 
 void add_pending(Statistics& statistics, PoolState& state) {
-    for (PyObject* held : state.pending()) {
+    state.pending().for_each([&](PyObject* held) {
         const Resolved found = resolve_owner(held);
         const BlockOwner* owner = found.owner;
-        if (owner == nullptr) continue;  // it lost its base, and with it the block
+        if (owner == nullptr) return;  // it lost its base, and with it the block
         const numapool::Placement& placement = state.figures()[owner->figures].placement;
         make_pending(statistics.tiers[owner->tier], owner->block_bytes);
         if (NodeStatistics* node = find_node(statistics, placement); node != nullptr) {
@@ -91,7 +91,7 @@ void add_pending(Statistics& statistics, PoolState& state) {
         statistics.pending_bytes += moved;
         statistics.live_buffers -= std::min<std::uint64_t>(1, statistics.live_buffers);
         ++statistics.pending_buffers;
-    }
+    });
 }
 
 nb::dict tiers_dict(const std::array<TierStatistics, kTiers>& tiers) {

@@ -1,10 +1,12 @@
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .placement import Interleave
 from .statistics import PlacementCheck, Statistics
+
+_Pool = TypeVar("_Pool", bound="PoolBase")
 
 __version__: str
 PAGE_BYTES: int
@@ -63,6 +65,8 @@ class PoolBase:
     def resident_bytes(self) -> int: ...
     def verify_placement(self) -> list[PlacementCheck]: ...
     def _numa_nodes(self) -> list[int]: ...
+
+def with_own_methods(cls: type[_Pool]) -> type[_Pool]: ...
 
 class NodeBinding:
     def undo(self) -> None: ...

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ._core import PageMap, PoolBase, workload_options
+from ._core import PageMap, PoolBase, with_own_methods, workload_options
 from .errors import PoolValueError
 from .placement import Interleave, where
 
 
+@with_own_methods
 class MemoryPool(PoolBase):
     """A NUMA-aware pool of array memory.
 

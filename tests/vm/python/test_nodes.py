@@ -111,6 +111,41 @@ def test_what_a_loader_fills_on_one_node_never_serves_another() -> None:
 
 
 @needs_two
+def test_a_request_that_repeats_means_the_node_of_its_moment() -> None:
+    pool = numapool.MemoryPool()
+    first, second = BOTH[:2]
+
+    def take(node: int | None, lies: int) -> int:
+        array = pool.get_buffer(shape=(5000,), dtype=np.float32, numa_node=node)
+        array[:] = 1
+        assert lies_on(array, lies), numapool.where(array)
+        pool.return_buffer(array)
+        return id(array)
+
+    def both() -> set[int]:
+        arrays = [
+            pool.get_buffer(shape=(5000,), dtype=np.float32, numa_node=node) for node in (first, second)
+        ]
+        for array in arrays:
+            pool.return_buffer(array)
+        return {id(array) for array in arrays}
+
+    def here(node: int) -> set[int]:
+        return {take(None, node) for _ in range(5)} | {take(node, node) for _ in range(5)}
+
+    # Both nodes' arrays wait beside each other; each stays what it is, block and object.
+    waiting = on_node(first, both)
+    found = [on_node(node, lambda node=node: here(node)) for _ in range(3) for node in (first, second)]
+    found += [on_node(first, lambda: {take(second, second) for _ in range(5)})]
+    assert all(len(arrays) == 1 for arrays in found) and set.union(*found) == waiting, (waiting, found)
+    figures = pool.get_statistics()
+    assert figures["total_allocations"] == 67 and figures["cache_hits"] == 65
+    nodes = figures["nodes"]
+    assert nodes[first]["local_allocations"] == nodes[first]["allocations"] == 31
+    assert nodes[second]["local_allocations"] == 30 and nodes[second]["allocations"] == 36
+
+
+@needs_two
 def test_a_view_answers_for_its_own_pages() -> None:
     pool = numapool.MemoryPool(huge_pages="never")
     first, second = BOTH[:2]
