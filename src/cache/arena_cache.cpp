@@ -115,9 +115,13 @@ std::size_t ArenaCache::put_large(std::uintptr_t block) noexcept {
 
 std::size_t ArenaCache::drain_large() noexcept {
     std::size_t lapsed = 0;
-    for (std::uint32_t slot = 0; slot < LargeSlots::kSlots; ++slot) {
-        if (const std::uintptr_t block = large_.steal(slot); block != 0) lapsed += put_large(block);
-    }
+    large_.empty([&](std::uintptr_t block) { lapsed += put_large(block); });
+    return lapsed;
+}
+
+std::size_t ArenaCache::steal_large() noexcept {
+    std::size_t lapsed = 0;
+    large_.steal([&](std::uintptr_t block) { lapsed += put_large(block); });
     return lapsed;
 }
 

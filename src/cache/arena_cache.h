@@ -31,7 +31,7 @@ struct ThreadFigures {
     base::Counter auto_returns;
 };
 
-/// Thread safety: its thread only, but for drain_large, ready_blocks and the figures.
+/// Thread safety: its thread only, but for steal_large, ready_blocks and the figures.
 class ArenaCache {
     // By the mark of a class's live blocks. First, so that one is found without an offset.
     std::array<Magazine, base::kSizeClasses + 1> magazines_{};
@@ -77,9 +77,11 @@ public:
     /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
     /// allows, in place of another if need be; what goes, goes to the arena.
     void free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept;
-    /// Any thread: puts the blocks of the large slots back to the arena. Returns the bytes whose credits
-    /// lapsed, for NodeArena::release_lapsed.
+    /// Puts the blocks of the large slots back to the arena. Returns the bytes whose credits lapsed, for
+    /// NodeArena::release_lapsed.
     std::size_t drain_large() noexcept;
+    /// The same, by any thread, under the lock of the list that the cache is in.
+    std::size_t steal_large() noexcept;
     /// Puts a large block back to the arena; returns the same.
     std::size_t put_large(std::uintptr_t block) noexcept;
 

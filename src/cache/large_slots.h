@@ -6,9 +6,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 
 #include "arena/slice_entry.h"
 #include "base/size_classes.h"
+#include "os/process_barrier.h"
 
 namespace numapool::cache {
 
@@ -24,8 +26,11 @@ struct KeptBlock {
     }
 };
 
-/// A few slots for large blocks. Only the owning thread fills a slot, so filling is a plain store; everyone
-/// empties one by an exchange, so a block has exactly one taker.
+/// A few slots for large blocks. They are the owner's alone but while a thief is at them; the owner then
+/// finds them empty and full. Owner and thief each raise a flag and look at the other's; a barrier that the
+/// thief imposes on all threads spares the owner one of its own (Dice, Huang, Yang: Asymmetric Dekker
+/// Synchronization, 2001), so that taking and putting need no locked instruction. Where there is no such
+/// barrier the limit must stay 0.
 class LargeSlots {
 public:
     static constexpr std::uint32_t kSlots = 4;
@@ -34,42 +39,71 @@ public:
     /// matches would scatter what is live over memory that could otherwise merge. It is marked as cached
     /// still; `kept` is good until the next put.
     std::uintptr_t take(std::size_t bytes, std::size_t alignment, const KeptBlock*& kept) noexcept {
+        if (!enter()) return 0;
+        std::uintptr_t found = 0;
         for (Slot& slot : slots_) {
             if (slot.kept.bytes - bytes >= base::kSliceBytes) continue;
-            const std::uintptr_t seen = slot.block.load(std::memory_order_relaxed);
+            const std::uintptr_t block = slot.get();
             // Every large block starts at a slice.
-            if (seen == 0 || (alignment > base::kSliceBytes && (seen & (alignment - 1)) != 0)) continue;
-            // Acquire pairs with the release in put; a thief may have been faster.
+            if (block == 0 || (alignment > base::kSliceBytes && (block & (alignment - 1)) != 0)) continue;
             kept = &slot.kept;
-            if (const std::uintptr_t block = slot.block.exchange(0, std::memory_order_acquire); block != 0)
-                return block;
+            slot.set(0);
+            found = block;
+            break;
         }
-        return 0;
+        leave();
+        return found;
     }
     /// Owner only. Keeps the block if one of the slots that may be used is empty, and marks it as cached.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
-        for (Slot* at = slots_.data(); at != end_; ++at) {
-            Slot& slot = *at;
-            if (slot.block.load(std::memory_order_relaxed) != 0) continue;
-            slot.kept = kept;
-            kept.mark(arena::BlockState::kCached);  // before it can be stolen
-            // Release pairs with the acquire in take and steal.
-            slot.block.store(block, std::memory_order_release);
-            return true;
+        if (!enter()) return false;
+        Slot* at = slots_.data();
+        while (at != end_ && at->get() != 0) ++at;
+        const bool room = at != end_;
+        if (room) {
+            at->kept = kept;
+            kept.mark(arena::BlockState::kCached);
+            at->set(block);
         }
-        return false;
+        leave();
+        return room;
     }
     /// Owner only. Empties the slot whose turn it is.
-    std::uintptr_t evict() noexcept { return limit() == 0 ? 0 : steal(turn_++ % limit()); }
-
-    /// Any thread. The block in slot `index`, now the caller's; 0 if there is none.
-    std::uintptr_t steal(std::uint32_t index) noexcept {
-        std::atomic<std::uintptr_t>& block = slots_[index].block;
-        return block.load(std::memory_order_relaxed) == 0 ? 0 : block.exchange(0, std::memory_order_acquire);
+    std::uintptr_t evict() noexcept {
+        if (limit() == 0 || !enter()) return 0;
+        Slot& slot = slots_[turn_++ % limit()];
+        const std::uintptr_t block = slot.get();
+        slot.set(0);
+        leave();
+        return block;
     }
+    /// Owner only. Empties all, with visit(block) for each.
+    template <class Visit>
+    void empty(Visit visit) noexcept {
+        if (!enter()) return;
+        empty_slots(visit);
+        leave();
+    }
+    /// Any thread, one at a time. Takes all blocks from the owner, with visit(block) for each; none if there
+    /// is no barrier.
+    template <class Visit>
+    void steal(Visit visit) noexcept {
+        if (filled() == 0) return;
+        thief_.store(true, std::memory_order_relaxed);
+        if (os::process_barrier()) {
+            // Acquire pairs with the release in leave.
+            while (busy_.load(std::memory_order_acquire)) std::this_thread::yield();
+            empty_slots(visit);
+        }
+        thief_.store(false, std::memory_order_release);  // with the acquire in enter
+    }
+    /// In a forked child, whose other threads are gone wherever they were.
+    void forget_owner() noexcept { busy_.store(false, std::memory_order_relaxed); }
+
+    /// Any thread; a hint while the owner goes on.
     std::size_t filled() const noexcept {
         std::size_t count = 0;
-        for (const Slot& slot : slots_) count += slot.block.load(std::memory_order_relaxed) != 0;
+        for (const Slot& slot : slots_) count += slot.get() != 0;
         return count;
     }
 
@@ -79,9 +113,35 @@ public:
 
 private:
     struct Slot {
-        std::atomic<std::uintptr_t> block{0};
-        KeptBlock kept;  ///< owner only
+        std::atomic<std::uintptr_t> block{0};  ///< relaxed: changed by whoever has the slots to himself
+        KeptBlock kept;                        ///< owner only
+
+        std::uintptr_t get() const noexcept { return block.load(std::memory_order_relaxed); }
+        void set(std::uintptr_t value) noexcept { block.store(value, std::memory_order_relaxed); }
     };
+
+    bool enter() noexcept {
+        busy_.store(true, std::memory_order_relaxed);
+        // The thief's barrier orders the two in hardware. Acquire pairs with the release in steal.
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (!thief_.load(std::memory_order_acquire)) return true;
+        leave();
+        return false;
+    }
+    void leave() noexcept { busy_.store(false, std::memory_order_release); }
+
+    template <class Visit>
+    void empty_slots(Visit visit) noexcept {
+        for (Slot& slot : slots_) {
+            const std::uintptr_t block = slot.get();
+            if (block == 0) continue;
+            slot.set(0);
+            visit(block);
+        }
+    }
+
+    std::atomic<bool> busy_{false};
+    std::atomic<bool> thief_{false};
     std::array<Slot, kSlots> slots_{};
     Slot* end_ = slots_.data();  ///< of the slots that may be used now
     std::uint32_t turn_ = 0;

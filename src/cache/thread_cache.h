@@ -57,6 +57,11 @@ public:
     template <class Visit>
     void for_each(Visit visit) noexcept {
         const std::lock_guard lock(mutex_);
+        for_each_unlocked(visit);
+    }
+    /// The same for who has called lock_all.
+    template <class Visit>
+    void for_each_unlocked(Visit visit) noexcept {
         for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) visit(*cache);
     }
     /// Makes the spare cache, which serves threads that cannot have one of their own; false without memory.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "os/process_barrier.h"
 #include "os/virtual_memory.h"
 #include "pool/decay_thread.h"
 #include "pool/interleave_sets.h"
@@ -122,7 +123,8 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     slot.placement = placement;
     // Part of the large tier's bound goes to threads' slots, which are quicker, the rest to the arena's
     // credits.
-    const bool slots = !options_.max_idle_bytes && options_.idle_decay != std::chrono::milliseconds(0);
+    const bool slots = !options_.max_idle_bytes && options_.idle_decay != std::chrono::milliseconds(0) &&
+                       os::have_process_barrier();
     // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes.
     const std::size_t slab_bytes = options_.max_buffers * base::kMaxSlabBlockBytes;
     slot.shared.reset(new (std::nothrow) cache::SharedBlocks);
@@ -177,7 +179,7 @@ void PoolCore::close() noexcept {
 std::size_t PoolCore::drain_large(std::uint32_t index) noexcept {
     std::size_t lapsed = 0;
     caches_.for_each([&](cache::ThreadCache& cache) {
-        if (cache::ArenaCache* found = cache.find(index); found != nullptr) lapsed += found->drain_large();
+        if (cache::ArenaCache* found = cache.find(index); found != nullptr) lapsed += found->steal_large();
     });
     return lapsed;
 }
@@ -219,7 +221,7 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
                 found->large_seen_by_decay = seen;
                 found->large_seen_at_ms = now_ms;
             } else if (now_ms - found->large_seen_at_ms >= decay_ms / 2) {
-                lapsed += found->drain_large();
+                lapsed += found->steal_large();
             }
             left = true;
         });
@@ -251,6 +253,15 @@ void PoolCore::lock_all() noexcept {
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         for (cache::Depot& depot : arenas_[index].shared->depots) depot.mutex().lock();
         arena.lock_all();
+    });
+}
+
+void PoolCore::forget_other_threads() noexcept {
+    caches_.for_each_unlocked([](cache::ThreadCache& cache) {
+        for (auto& entry : cache.arenas) {
+            cache::ArenaCache* found = entry.load(std::memory_order_relaxed);
+            if (found != nullptr) found->large().forget_owner();
+        }
     });
 }
 

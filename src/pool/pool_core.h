@@ -91,6 +91,8 @@ public:
     /// For fork.
     void lock_all() noexcept;
     void unlock_all() noexcept;
+    /// In a forked child, everything locked.
+    void forget_other_threads() noexcept;
 
 private:
     friend class PoolRegistry;

@@ -107,6 +107,7 @@ void PoolRegistry::after_fork_in_parent() noexcept { unlock_everything(); }
 
 void PoolRegistry::after_fork_in_child() noexcept {
     DecayThread::forget();
+    for (PoolCore* pool = pools; pool != nullptr; pool = pool->next_) pool->forget_other_threads();
     unlock_everything();
 }
 

@@ -165,7 +165,7 @@ TEST_F(ArenaCacheTest, LargeSlotsFillThenEvict) {
 TEST_F(ArenaCacheTest, AnotherThreadMayDrainTheSlots) {
     for (int i = 0; i < 3; ++i) give_large(get_large(2 * kMiB), 2 * kMiB);
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 3U);
-    in_thread([&] { cache_->drain_large(); });
+    in_thread([&] { cache_->steal_large(); });
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
     const KeptBlock* kept = nullptr;
     EXPECT_EQ(cache_->large().take(2 * kMiB, 64, kept), 0U);
