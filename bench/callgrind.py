@@ -27,7 +27,14 @@ def missing() -> str | None:
 
 
 def _total(program: str, size: int, pairs: int, env: Mapping[str, str] | None) -> int:
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, str(size), str(pairs)]
+    command = [
+        "valgrind",
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+        program,
+        str(size),
+        str(pairs),
+    ]
     try:
         done = subprocess.run(
             command, env=env, capture_output=True, text=True, check=True, timeout=_SECONDS_AT_MOST
