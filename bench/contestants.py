@@ -70,9 +70,15 @@ class Contestant:
 
     def described(self) -> dict[str, str | None]:
         """Return what a reader of the results should know."""
-        version = machine.package_of(self.library) if self.library is not None else None
-        if version is None and self.library is None:
-            version = {"malloc": machine.c_library(), "pmr": None, "pool": None}[self.program_prefix]
+        if self.library is not None:
+            version = machine.package_of(self.library)
+        elif self.program_prefix == "malloc":
+            version = machine.c_library()
+        elif self.program_prefix == "pmr":
+            library = _find("libstdc++.so.6")
+            version = machine.package_of(library) if library is not None else None
+        else:
+            version = None  # the revision that was measured is the machine's to tell
         return {"what": self.what, "version": version, "missing": self.missing}
 
     def program(self, programs: Path, name: str) -> str:

@@ -32,6 +32,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 PROJECT = Path(__file__).resolve().parent.parent
 INSTRUCTION_SIZES = (64, 256, 4 << 10, 64 << 10, 1 << 20, 16 << 20)
+_QUICK = (POOL, "glibc")  # whose programs and instructions --quick runs
 _NOT_COUNTED = (
     "numapool tuned",
     "glibc tuned",
@@ -133,6 +134,8 @@ class Run:
                 self.not_measured[program.name] = why
                 continue
             who = [each for each in self.present() if program.is_for(each)]
+            if self.options.quick:
+                who = [each for each in who if each.name in _QUICK]
 
             def measure(each: Contestant, _: int, program: programs.Program = program) -> suite.Figures:
                 return program.measure(each, steps)
@@ -147,7 +150,7 @@ class Run:
         """Count a pair's instructions, by size and contestant."""
         who = [each for each in self.present() if each.name not in _NOT_COUNTED]
         if self.options.quick:
-            who = who[:3]
+            who = [each for each in who if each.name in _QUICK]
         if (why := callgrind.missing()) is not None:
             self.not_measured["instructions"] = why
             return {}
@@ -223,6 +226,9 @@ def main() -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         run = Run(options, progress)
+        if options.quick:
+            others = ", ".join(each.name for each in run.present() if each.name not in _QUICK)
+            run.not_measured[f"programs and instructions of {others}"] = "--quick leaves them out"
         results |= run.everything()
     results["seconds"] = round(time.monotonic() - started, 1)
     results["load_after"] = machine.load()
