@@ -12,12 +12,12 @@ import wording
 from results import Results
 from tables import Table
 
-_WHAT = {"ns": "time", "faults": "page faults", "resident_ratio": "memory held"}
+_WHAT = {"ns": "time", "resident_ratio": "memory held"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
-    """One case in which the best peer is better in at least three of four rounds."""
+class Comparison:
+    """The pool against the best peer in one case; `what` is compared."""
 
     case: str
     what: str
@@ -25,27 +25,36 @@ class Loss:
     best: str
 
 
-def losses(results: Results) -> list[Loss]:
-    """Return them, the largest factor first."""
+def _all(results: Results) -> list[Comparison]:
+    """Return every comparison, lost or won."""
     found = []
     for case in results.cases:
         if case.startswith("pair/resident/") or "arithmetic" in case:
             continue  # controls: the allocator takes no part
-        for what in ("ns", "resident_ratio"):
+        for what, label in _WHAT.items():
             spread = results.against_fastest(case, what)
-            if spread is not None and spread["quartile_low"] > 1:
-                found.append(Loss(case, _WHAT[what], spread, next(iter(spread["fastest"]))))
+            if spread is not None:
+                found.append(Comparison(case, label, spread, next(iter(spread["fastest"]))))
     runs = results.told.get("cold_start")
     if runs:
         ours, best = ([run[name]["wall_ms"] for run in runs] for name in ("initialize", "populate_huge"))
-        spread = ratios.paired(ours, best)
-        if spread["quartile_low"] > 1:
-            found.append(Loss("cold start of 1 GiB", "time", spread, "MADV_POPULATE_WRITE"))
+        found.append(
+            Comparison("cold start of 1 GiB", "time", ratios.paired(ours, best), "MADV_POPULATE_WRITE")
+        )
     for row in results.told.get("python", {}).get("rows", []):
-        if row["ratio"]["quartile_low"] > 1:
-            case = f"python/{row['variant']}/{row['bytes']}"
-            found.append(Loss(case, "time", row["ratio"], "np.empty"))
-    return sorted(found, key=lambda loss: -loss.spread["median"])
+        found.append(Comparison(f"python/{row['variant']}/{row['bytes']}", "time", row["ratio"], "np.empty"))
+    return found
+
+
+def compared(results: Results) -> int:
+    """Return how many comparisons there are."""
+    return len(_all(results))
+
+
+def losses(results: Results) -> list[Comparison]:
+    """Return those that are lost, the largest factor first."""
+    lost = [each for each in _all(results) if each.spread["quartile_low"] > 1]
+    return sorted(lost, key=lambda each: -each.spread["median"])
 
 
 def _case_text(case: str) -> str:
@@ -59,6 +68,6 @@ def _case_text(case: str) -> str:
 def table(results: Results) -> Table:
     """Return the losses as a table."""
     rows = [
-        [_case_text(loss.case), loss.what, wording.ratio(loss.spread), loss.best] for loss in losses(results)
+        [_case_text(each.case), each.what, wording.ratio(each.spread), each.best] for each in losses(results)
     ]
     return Table("Where the pool is behind", ["case", "", "numapool / best peer", "best peer"], rows)

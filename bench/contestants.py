@@ -20,7 +20,7 @@ POOL_UNMONITORED = "numapool unmonitored"
 _LIBRARY_FOLDERS = ("/usr/local/lib", "/usr/lib", "/usr/lib64")
 _TUNED_LIKE_GLIBC = f"glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold={2**62}"
 _TUNED_LIKE_JEMALLOC = "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0"
-_PEERS = (
+_PEERS: tuple[tuple[str, str | None, dict[str, str], str], ...] = (
     # name, library (None: the C library's own), environment, what it is
     ("glibc", None, {}, "the C library's malloc"),
     (

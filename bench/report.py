@@ -24,6 +24,11 @@ def _drawn(table: tables.Table) -> Table:
     return drawn
 
 
+def python_table(rows: list[dict[str, Any]]) -> Table:
+    """Return what bench/python_get_return.py measured, as a table to print."""
+    return _drawn(tables.python_rows(rows))
+
+
 def print_results(told: dict[str, Any], console: Console) -> None:
     """Print what was measured, where the pool is behind, and what was not measured."""
     results = Results(told)

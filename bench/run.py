@@ -29,9 +29,12 @@ import suite
 from contestants import POOL, Contestant, RunError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from warm_up import warm_up
 
 PROJECT = Path(__file__).resolve().parent.parent
 INSTRUCTION_SIZES = (64, 256, 4 << 10, 64 << 10, 1 << 20, 16 << 20)
+_COLD_STARTS = ("initialize", "populate_huge", "populate_small", "touch_huge", "touch_small")
+_COLD_BYTES = 5 << 28  # more than the gibibyte that each of them uses
 _QUICK = (POOL, "glibc")  # whose programs and instructions --quick runs
 _NOT_COUNTED = (
     "numapool tuned",
@@ -86,7 +89,9 @@ class Run:
     def wanted(self, name: str) -> bool:
         return self.options.only is None or self.options.only in name
 
-    def rounds(self, what: str, who: list[Contestant], count: int, measure: Measure) -> dict[str, Rounds]:
+    def rounds(
+        self, what: str, who: list[Contestant], count: int, measure: Measure, warm_bytes: int
+    ) -> dict[str, Rounds]:
         """Let everybody take turns; return figures by case. Who fails once is left out of all rounds."""
         taken: dict[str, list[dict[str, dict[str, float]]]] = {each.name: [] for each in who}
         task = self.progress.add_task(what, total=count * len(who))
@@ -94,6 +99,7 @@ class Run:
             first = number % len(who)
             for each in who[first:] + who[:first]:
                 if each.name in taken:
+                    warm_up(warm_bytes)
                     try:
                         taken[each.name].append(measure(each, number))
                     except RunError as error:
@@ -120,7 +126,7 @@ class Run:
                 ) -> suite.Figures:
                     return workload.measure(each, self.options.programs, number)
 
-                cases |= self.rounds(workload.name, who, self.options.rounds, measure)
+                cases |= self.rounds(workload.name, who, self.options.rounds, measure, workload.warm_bytes)
         return cases
 
     def real_programs(self) -> dict[str, Rounds]:
@@ -140,7 +146,7 @@ class Run:
             def measure(each: Contestant, _: int, program: programs.Program = program) -> suite.Figures:
                 return program.measure(each, steps)
 
-            cases |= self.rounds(program.name, who, 1 if self.options.quick else 3, measure)
+            cases |= self.rounds(program.name, who, 1 if self.options.quick else 3, measure, 256 << 20)
             checksums = {sum for told in cases[program.name].values() for sum in told["checksum"]}
             if len(checksums) > 1:
                 self.not_measured[program.name] = f"the contestants' results differ: {sorted(checksums)}"
@@ -167,18 +173,24 @@ class Run:
                 self.progress.advance(task)
         return counts
 
-    def alone(self, what: str, program: str, times: int) -> list[dict[str, Any]]:
-        """Run one of the pool's own programs several times; return what it printed."""
-        task = self.progress.add_task(what, total=times)
-        told = []
+    def alone(self, what: str, commands: dict[str, list[str]], times: int) -> list[dict[str, Any]]:
+        """Run programs of the pool's own in turn, several times; return what they printed, a run an entry."""
+        task = self.progress.add_task(what, total=times * len(commands))
+        runs = []
         try:
-            for _ in range(times):
-                told.append(json.loads(contestants.run([str(self.options.programs / program)]).stdout))
-                self.progress.advance(task)
+            for number in range(times):
+                told = {}
+                for name in sorted(commands, reverse=number % 2 == 1):
+                    program, *arguments = commands[name]
+                    warm_up(_COLD_BYTES if what == "cold start" else 0)
+                    command = [str(self.options.programs / program), *arguments]
+                    told[name] = json.loads(contestants.run(command).stdout)
+                    self.progress.advance(task)
+                runs.append(told)
         except RunError as error:
             self.not_measured[what] = str(error)
             return []
-        return told
+        return runs
 
     def python(self) -> dict[str, Any]:
         """Time the Python package, in a process of its own."""
@@ -198,9 +210,11 @@ class Run:
         runs = 2 if self.options.quick else 5
         told: dict[str, Any] = {"workloads": self.workloads(), "programs": self.real_programs()}
         parts: dict[str, Callable[[], Any]] = {
-            "cold_start": lambda: self.alone("cold start", "cold_start", runs),
-            "metadata": lambda: self.alone("metadata", "metadata", 1),
-            "placement": lambda: self.alone("placement", "placement_costs", runs),
+            "cold_start": lambda: self.alone(
+                "cold start", {start: ["cold_start", start] for start in _COLD_STARTS}, runs
+            ),
+            "metadata": lambda: self.alone("metadata", {"mixes": ["metadata"]}, 1),
+            "placement": lambda: self.alone("placement", {"costs": ["placement_costs"]}, runs),
             "instructions": self.count_instructions,
             "python": self.python,
         }

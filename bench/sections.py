@@ -59,8 +59,9 @@ SECTIONS = (
     ),
     Section(
         "Freed in random order",
-        "The pattern of the Unified Memory Framework's multiple_malloc_free: 1,000 blocks of 64 B to 64 KiB, or 64 blocks "
-        "of 64 KiB to 16 MiB, as many of each doubling, one byte written; time on the wall, all threads together.",
+        "The pattern of the Unified Memory Framework's multiple_malloc_free: 1,000 blocks of 64 B to 64 KiB, or 64 "
+        "blocks of 64 KiB to 16 MiB, as many of each doubling, one byte written; time on the wall, all threads "
+        "together.",
         tables.order,
     ),
     Section(
@@ -77,8 +78,8 @@ SECTIONS = (
     ),
     Section(
         "Threads beside each other",
-        "Each thread takes and frees blocks of one size that it does not share; arithmetic in the same process says what "
-        "two threads can have on this machine.",
+        "Each thread takes and frees blocks of one size that it does not share; arithmetic in the same process says "
+        "what two threads can have on this machine.",
         tables.scaling,
     ),
     Section(
@@ -95,19 +96,20 @@ SECTIONS = (
     ),
     Section(
         "Cold start",
-        "Memory that the process has not had before, each run in a new process.",
+        "Memory that the process has not had before, each run in a new process; the machine has written it once just "
+        "before, so that no host is waited for.",
         tables.cold_start,
     ),
     Section(
         "What the pool's own services cost",
-        "Monitoring: the same pairs with `enable_monitoring` on and off. Records: `metadata_bytes` over `memory_usage_bytes`, "
-        "all blocks live. Placement: CPU time of one thread.",
+        "Monitoring: the same pairs with `enable_monitoring` on and off. Records: `metadata_bytes` over "
+        "`memory_usage_bytes`, all blocks live. Placement: CPU time of one thread.",
         tables.own_costs,
     ),
     Section(
         "Instructions",
-        "Counted by Valgrind's callgrind: the difference between 5,000 pairs and 1,000, untouched. Where a peer calls "
-        "the kernel, the kernel's own instructions are not counted.",
+        "Counted by Valgrind's callgrind over 5,000 pairs, untouched, the loop around them included. Where a peer "
+        "calls the kernel, the kernel's own instructions are not counted.",
         tables.instructions,
     ),
 )

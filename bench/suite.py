@@ -31,6 +31,7 @@ class Workload:
     name: str
     pattern: str
     flags: tuple[str, ...]
+    warm_bytes: int = 0  # what a process of it uses, about: warm_up.py has them ready
     unmonitored_too: bool = False
 
     def is_for(self, contestant: Contestant) -> bool:
@@ -75,10 +76,10 @@ def all_workloads(quick: bool) -> list[Workload]:
     steps = ("--drift_steps=60" if quick else "--drift_steps=300",)
     threads = ("--thread_ms=10" if quick else "--thread_ms=50",)
     return [
-        Workload("pair", "^pair/", pairs, unmonitored_too=True),
-        *(Workload(f"drift {name}", f"^drift/{name}/{{seed}}/", steps) for name in _DRIFTS),
-        Workload("touch", "^touch/", threads),
-        Workload("order", "^order/", threads),
+        Workload("pair", "^pair/", pairs, 512 << 20, unmonitored_too=True),
+        *(Workload(f"drift {name}", f"^drift/{name}/{{seed}}/", steps, 768 << 20) for name in _DRIFTS),
+        Workload("touch", "^touch/", threads, 256 << 20),
+        Workload("order", "^order/", threads, 256 << 20),
         *(Workload(f"passing {name}", f"^passing/{name}/", threads) for name in _PASSED_ON),
         Workload("scratch", "^scratch/", threads),
         Workload("churn", "^churn/", threads),

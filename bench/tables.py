@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import ratios
 import wording
@@ -206,7 +207,7 @@ def own_costs(results: Results) -> list[Table]:
             on, off = (wording.time(results.middle(case, name) or 0) for name in (POOL, POOL_UNMONITORED))
             rows.append([wording.size(int(case.split("/")[-1])), on, off, wording.ratio(compared)])
     tables = [Table("Monitoring: a pair with it and without", ["block", "on", "off", "on / off"], rows)]
-    for told in results.told.get("metadata") or []:
+    for told in (run["mixes"] for run in results.told.get("metadata") or []):
         rows = [
             [
                 mix,
@@ -219,7 +220,7 @@ def own_costs(results: Results) -> list[Table]:
         ]
         headings = ["blocks of", "blocks", "held", "records", "records / held"]
         tables.append(Table("The pool's own records (metadata_bytes)", headings, rows))
-    runs = results.told.get("placement")
+    runs = [run["costs"] for run in results.told.get("placement") or []]
     if runs:
         rows = []
         node, getcpu = (
@@ -240,8 +241,8 @@ def _own_ratio(figures: list[float], others: list[float]) -> tuple[str, str]:
     return wording.time(middle), wording.ratio(ratios.paired(figures, others))
 
 
-def python(results: Results) -> list[Table]:
-    """Return the Python package against NumPy's own allocation."""
+def python_rows(told: Sequence[dict[str, Any]]) -> Table:
+    """Return what bench/python_get_return.py measured."""
     rows = [
         [
             row["variant"].replace("_", " "),
@@ -250,10 +251,16 @@ def python(results: Results) -> list[Table]:
             wording.time(row["numpy_ns"]["median"]),
             wording.ratio(row["ratio"]),
         ]
-        for row in results.told.get("python", {}).get("rows", [])
+        for row in told
     ]
     headings = ["variant", "bytes", "get_buffer + return_buffer", "np.empty + release", "ratio"]
-    return [Table("Python: the pool against NumPy's own allocation", headings, rows)] if rows else []
+    return Table("Python: the pool against NumPy's own allocation", headings, rows)
+
+
+def python(results: Results) -> list[Table]:
+    """Return the Python package against NumPy's own allocation."""
+    rows = results.told.get("python", {}).get("rows", [])
+    return [python_rows(rows)] if rows else []
 
 
 def programs(results: Results) -> list[Table]:

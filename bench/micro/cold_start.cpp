@@ -47,33 +47,41 @@ private:
 };
 
 template <class Work>
-void time(const char* what, const char* separator, Work work) {
+void time(Work work) {
     const double cpu = numapool::bench::cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
     const auto before = std::chrono::steady_clock::now();
     work();
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - before;
-    std::printf("\"%s\": {\"wall_ms\": %.2f, \"cpu_ms\": %.2f}%s", what, wall.count() * 1e3,
-                (numapool::bench::cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3, separator);
+    std::printf("{\"wall_ms\": %.2f, \"cpu_ms\": %.2f}\n", wall.count() * 1e3,
+                (numapool::bench::cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
 }
 
 /// Mapped before and unmapped after the clock runs.
-void time_mapping(const char* what, int advice, void (Mapping::*work)(), const char* separator) {
+void time_mapping(int advice, void (Mapping::*work)()) {
     Mapping mapping(advice);
-    time(what, separator, [&] { (mapping.*work)(); });
+    time([&] { (mapping.*work)(); });
 }
 
 }  // namespace
 
-int main() try {
-    std::printf("{");
-    {
+int main(int argc, char** argv) try {
+    const std::string what = argc == 2 ? argv[1] : "";
+    if (what == "initialize") {
         numapool::MemoryPool pool;
-        time("initialize", ", ", [&] { pool.initialize(kBytes); });
+        time([&] { pool.initialize(kBytes); });
+    } else if (what == "populate_huge") {
+        time_mapping(MADV_HUGEPAGE, &Mapping::populate);
+    } else if (what == "populate_small") {
+        time_mapping(MADV_NOHUGEPAGE, &Mapping::populate);
+    } else if (what == "touch_huge") {
+        time_mapping(MADV_HUGEPAGE, &Mapping::touch);
+    } else if (what == "touch_small") {
+        time_mapping(MADV_NOHUGEPAGE, &Mapping::touch);
+    } else {
+        std::fprintf(stderr,
+                     "usage: cold_start initialize|populate_huge|populate_small|touch_huge|touch_small\n");
+        return 2;
     }
-    time_mapping("populate_huge", MADV_HUGEPAGE, &Mapping::populate, ", ");
-    time_mapping("populate_small", MADV_NOHUGEPAGE, &Mapping::populate, ", ");
-    time_mapping("touch_huge", MADV_HUGEPAGE, &Mapping::touch, ", ");
-    time_mapping("touch_small", MADV_NOHUGEPAGE, &Mapping::touch, "}\n");
     return 0;
 } catch (const std::exception& error) {
     std::fprintf(stderr, "cold_start: %s\n", error.what());
