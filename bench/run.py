@@ -132,7 +132,7 @@ class Run:
     def real_programs(self) -> dict[str, Rounds]:
         """Run the programs of bench/ml; return figures by program."""
         cases: dict[str, Rounds] = {}
-        steps = 5 if self.options.quick else 20
+        steps = 5 if self.options.quick else 16
         for program in programs.PROGRAMS:
             if not self.wanted(program.name):
                 continue
@@ -196,7 +196,7 @@ class Run:
         """Time the Python package, in a process of its own."""
         task = self.progress.add_task("Python", total=1)
         arguments = [sys.executable, str(PROJECT / "bench/python_get_return.py")]
-        arguments += ["--json", "--seconds", "0.1" if self.options.quick else "1.5"]
+        arguments += ["--json", "--seconds", "0.1" if self.options.quick else "1"]
         try:
             told: dict[str, Any] = json.loads(contestants.run(arguments).stdout)
         except RunError as error:

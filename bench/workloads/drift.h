@@ -81,12 +81,12 @@ inline std::vector<Drift> all_drifts() {
             {"growing", 8, growing}};
 }
 
-/// Fills the places, goes on for half as many steps as are measured, and measures. One iteration is one step:
-/// it frees a block, takes another and writes one byte to each of its pages.
+/// Fills the places, goes on for half as many steps again as are measured, and measures. One iteration is one
+/// step: it frees a block, takes another and writes one byte to each of its pages.
 template <class Allocator>
 void run_drift(benchmark::State& state, Allocator& allocator, const Drift& drift, int measured_steps) {
     const auto measured = static_cast<std::size_t>(measured_steps);
-    const std::size_t before_them = drift.places + measured / 2;
+    const std::size_t before_them = drift.places + measured * 3 / 2;
     const std::vector<DriftStep> steps =
         drift.draw(static_cast<std::uint64_t>(state.range(0)), before_them + measured);
     std::vector<void*> blocks(drift.places, nullptr);

@@ -1,5 +1,5 @@
-// Owns: a number of allocate-and-return pairs in a function of their own, for an instruction counter to count.
-// Must not know: whose blocks they are (the build says it in BENCH_ALLOCATOR), who counts.
+// Owns: a number of allocate-and-return pairs in a function of their own, for an instruction counter to
+// count. Must not know: whose blocks they are (the build says it in BENCH_ALLOCATOR), who counts.
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>

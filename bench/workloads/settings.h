@@ -10,7 +10,7 @@ namespace numapool::bench {
 
 struct Settings {
     std::chrono::milliseconds thread_time{100};  ///< of one run of threads
-    int drift_steps = 400;                       ///< that are measured; half as many go before
+    int drift_steps = 400;                       ///< that are measured; half as many again go before
 
     /// Takes --thread_ms=N and --drift_steps=N out of the command line.
     static Settings taken_from(int& argc, char** argv) {
