@@ -5,6 +5,8 @@ Must not know how pictures are drawn, or where anything is written.
 
 from __future__ import annotations
 
+import textwrap
+
 import behind
 import sections
 import wording
@@ -39,6 +41,10 @@ def _markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
+def _wrapped(words: str) -> str:
+    return textwrap.fill(words, 120, break_long_words=False, break_on_hyphens=False)
+
+
 def _machine(results: Results) -> str:
     machine = results.told["machine"]
     huge = machine["transparent_huge_pages"]
@@ -50,7 +56,6 @@ def _machine(results: Results) -> str:
         f"{machine['memory_bytes'] / 2**30:.0f} GiB, NUMA nodes: {machine['numa_nodes']}",
         f"- Linux {machine['kernel']}, {machine['c_library']}, Python {machine['python']}; transparent huge pages "
         f"`{huge['enabled']}`, defrag `{huge['defrag']}`",
-        f"- numapool: revision {machine['numapool_revision']}",
         f"- load average over 1, 5 and 15 minutes: {before} before, {after} after {results.told['seconds']:.0f} s",
     ]
     return "\n".join(lines)
@@ -60,7 +65,7 @@ def _setting(results: Results) -> str:
     settings = results.told["settings"]
     text = (
         f"Everybody ran in turn, each in a new process, in {settings['rounds']} rounds whose order rotates; the "
-        "programs in 3. A cell is the median of the rounds. A ratio is taken within a round, against whoever was best "
+        f"programs in {settings['program_rounds']}. A cell is the median of the rounds. A ratio is taken within a round, against whoever was best "
         "in that round; shown are the median and the quartiles, and the peer that was best most often. Below 1 the "
         "pool is ahead. The pool runs with its default options unless its column says 'tuned'."
     )
@@ -70,8 +75,9 @@ def _setting(results: Results) -> str:
 
 
 def _contestants(results: Results) -> str:
+    revision = f"revision {results.told['machine']['numapool_revision']}"
     rows = [
-        [name, told["version"] or "", told["missing"] or told["what"]]
+        [name, told["version"] or revision, told["missing"] or told["what"]]
         for name, told in results.told["contestants"].items()
     ]
     lines = ["| | version | what it is |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
@@ -87,7 +93,7 @@ def _losses(results: Results) -> str:
         f"{behind.compared(results)} compared, the largest factor first. The best peer is whichever of all, tuned "
         "ones too, was best in that case."
     )
-    return f"{words}\n\n{_markdown(Table('', table.headings, table.rows))}"
+    return f"{_wrapped(words)}\n\n{_markdown(Table('', table.headings, table.rows))}"
 
 
 def document(results: Results, pictures: str) -> str:
@@ -97,7 +103,7 @@ def document(results: Results, pictures: str) -> str:
         "<!-- Made by bench/publish.py from docs/benchmarks/results.json; edit those. -->",
         "What `make bench` measured: the pool beside the allocators that a program could use instead.",
         _machine(results),
-        _setting(results),
+        _wrapped(_setting(results)),
         _contestants(results),
         "## Where the pool is behind",
         _losses(results),
@@ -106,7 +112,7 @@ def document(results: Results, pictures: str) -> str:
         made = section.tables(results)
         if not made:
             continue
-        parts += [f"## {section.heading}", section.text]
+        parts += [f"## {section.heading}", _wrapped(section.text)]
         if section.picture is not None:
             parts.append(f"![{section.alternative}]({pictures}/{section.picture}.png)")
         parts += [_markdown(table) for table in made]
@@ -137,7 +143,7 @@ def readme_figures(results: Results, picture: str, page: str) -> str:
         README_BEGIN,
         f"![Page faults a step over memory held, a dot for each allocator]({picture})",
         _markdown(Table("", ["", *who], rows)),
-        text,
+        _wrapped(text),
         README_END,
     ]
     return "\n\n".join(parts)

@@ -65,6 +65,7 @@ def parse_options() -> argparse.Namespace:
     )
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
+    options.program_rounds = 1 if options.quick else 3
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}; at least 1 is needed")
     for peer in options.peer:
@@ -146,7 +147,7 @@ class Run:
             def measure(each: Contestant, _: int, program: programs.Program = program) -> suite.Figures:
                 return program.measure(each, steps)
 
-            cases |= self.rounds(program.name, who, 1 if self.options.quick else 3, measure, 256 << 20)
+            cases |= self.rounds(program.name, who, self.options.program_rounds, measure, 256 << 20)
             checksums = {sum for told in cases[program.name].values() for sum in told["checksum"]}
             if len(checksums) > 1:
                 self.not_measured[program.name] = f"the contestants' results differ: {sorted(checksums)}"
@@ -234,7 +235,11 @@ def main() -> int:
     results: dict[str, Any] = {
         "machine": machine.describe(PROJECT),
         "load_before": machine.load(),
-        "settings": {"quick": options.quick, "rounds": options.rounds},
+        "settings": {
+            "quick": options.quick,
+            "rounds": options.rounds,
+            "program_rounds": options.program_rounds,
+        },
     }
     started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))

@@ -29,9 +29,9 @@ SECTIONS = (
         "One thread keeps some blocks live, at least 256 MiB in all. A step frees one, takes another of a new size and "
         "writes one byte to each of its pages. `random` and `lengths` replace a random block (its sizes are uniform, "
         "or log-normal as lengths of sequences are), `alternating` and `growing` the oldest. Each round has its "
-        "own seed, the same for everybody, and each contestant a new process. Steps that fill, and half as many again as "
-        "are measured, go before. Faults are the process's minor faults (`getrusage`), time is the thread's CPU time "
-        "(faults included), memory the highest resident bytes beyond those at the start (`/proc/self/statm`, at "
+        "own seed, the same for everybody, and each contestant a new process. Steps that fill, and half as many again "
+        "as are measured, go before. Faults are the process's minor faults (`getrusage`), time is the thread's CPU "
+        "time (faults included), memory the highest resident bytes beyond those at the start (`/proc/self/statm`, at "
         "every eighth step and at each new peak of what is live). Below 1, a peer gave memory back between two "
         "looks, or had some at the start.",
         tables.drift,
