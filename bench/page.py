@@ -65,9 +65,10 @@ def _setting(results: Results) -> str:
     settings = results.told["settings"]
     text = (
         f"Everybody ran in turn, each in a new process, in {settings['rounds']} rounds whose order rotates; the "
-        f"programs in {settings['program_rounds']}. A cell is the median of the rounds. A ratio is taken within a round, against whoever was best "
-        "in that round; shown are the median and the quartiles, and the peer that was best most often. Below 1 the "
-        "pool is ahead. The pool runs with its default options unless its column says 'tuned'."
+        f"programs in {settings['program_rounds']}. A cell is the median of the rounds. A ratio is taken within a "
+        "round, against whoever was best in that round; shown are the median and the quartiles, and the peer that "
+        "was best most often. Below 1 the pool is ahead. The pool runs with its default options unless its column "
+        "says 'tuned'."
     )
     if settings["quick"]:
         text += " **This was a quick run (`QUICK=1`): fewer rounds, shorter ones; its figures are rough.**"
@@ -100,8 +101,11 @@ def document(results: Results, pictures: str) -> str:
     """Return docs/benchmarks.md, whose pictures lie in the folder `pictures`, as seen from it."""
     parts = [
         "# Benchmarks",
-        "<!-- Made by bench/publish.py from docs/benchmarks/results.json; edit those. -->",
-        "What `make bench` measured: the pool beside the allocators that a program could use instead.",
+        "<!-- Made by bench/publish.py from docs/benchmarks/results.json: change those, not this. -->",
+        _wrapped(
+            "What `make bench` measured: the pool beside the allocators that a program could use instead. To take all "
+            "figures anew and write this page: `make bench`, then `make page`."
+        ),
         _machine(results),
         _wrapped(_setting(results)),
         _contestants(results),

@@ -28,7 +28,7 @@ import report
 import suite
 from contestants import POOL, Contestant, RunError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from warm_up import warm_up
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -87,6 +87,11 @@ class Run:
     def present(self) -> list[Contestant]:
         return [each for each in self.contestants if each.missing is None]
 
+    def begin(self, what: str, steps: int) -> TaskID:
+        if not self.progress.console.is_terminal:
+            self.progress.console.print(what)  # no bar moves there
+        return self.progress.add_task(what, total=steps)
+
     def wanted(self, name: str) -> bool:
         return self.options.only is None or self.options.only in name
 
@@ -95,7 +100,7 @@ class Run:
     ) -> dict[str, Rounds]:
         """Let everybody take turns; return figures by case. Who fails once is left out of all rounds."""
         taken: dict[str, list[dict[str, dict[str, float]]]] = {each.name: [] for each in who}
-        task = self.progress.add_task(what, total=count * len(who))
+        task = self.begin(what, count * len(who))
         for number in range(count):
             first = number % len(who)
             for each in who[first:] + who[:first]:
@@ -161,7 +166,7 @@ class Run:
         if (why := callgrind.missing()) is not None:
             self.not_measured["instructions"] = why
             return {}
-        task = self.progress.add_task("instructions", total=len(INSTRUCTION_SIZES) * len(who))
+        task = self.begin("instructions", len(INSTRUCTION_SIZES) * len(who))
         counts: dict[str, dict[str, float]] = {str(size): {} for size in INSTRUCTION_SIZES}
         for each in who:
             program = each.program(self.options.programs, "hit_instructions")
@@ -176,7 +181,7 @@ class Run:
 
     def alone(self, what: str, commands: dict[str, list[str]], times: int) -> list[dict[str, Any]]:
         """Run programs of the pool's own in turn, several times; return what they printed, a run an entry."""
-        task = self.progress.add_task(what, total=times * len(commands))
+        task = self.begin(what, times * len(commands))
         runs = []
         try:
             for number in range(times):
@@ -195,9 +200,9 @@ class Run:
 
     def python(self) -> dict[str, Any]:
         """Time the Python package, in a process of its own."""
-        task = self.progress.add_task("Python", total=1)
+        task = self.begin("Python", 1)
         arguments = [sys.executable, str(PROJECT / "bench/python_get_return.py")]
-        arguments += ["--json", "--seconds", "0.1" if self.options.quick else "1"]
+        arguments += ["--json", "--seconds", "0.02" if self.options.quick else "0.5"]
         try:
             told: dict[str, Any] = json.loads(contestants.run(arguments).stdout)
         except RunError as error:

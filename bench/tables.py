@@ -259,8 +259,18 @@ def python_rows(told: Sequence[dict[str, Any]]) -> Table:
 
 def python(results: Results) -> list[Table]:
     """Return the Python package against NumPy's own allocation."""
-    rows = results.told.get("python", {}).get("rows", [])
-    return [python_rows(rows)] if rows else []
+    told = results.told.get("python", {})
+    tables = []
+    if told.get("rows"):
+        tables.append(python_rows(told["rows"]))
+    if told.get("against_others"):
+        table = python_rows(told["against_others"])
+        table.title = (
+            "Python: the pool against filling an array that is kept, and with monitoring against without"
+        )
+        table.headings[3] = "the other"
+        tables.append(table)
+    return tables
 
 
 def programs(results: Results) -> list[Table]:

@@ -20,7 +20,7 @@ def warm_up(size_bytes: int) -> None:
     """Write so many bytes in a process of its own: when it has ended they are the next to be handed out."""
     if size_bytes == 0:
         return
-    subprocess.run([sys.executable, "-S", "-E", __file__, str(size_bytes)], check=True)
+    subprocess.run([sys.executable, "-S", "-E", __file__, str(size_bytes)], check=True, timeout=120)
 
 
 def main() -> int:
