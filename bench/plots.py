@@ -63,7 +63,9 @@ def _dots(panel: Axes, results: Results, case: str, who: Sequence[str]) -> None:
             **styles[name],  # type: ignore[arg-type]
         )
         if name == POOL:
-            panel.annotate(name, (across, up), (12, -18), textcoords="offset points", fontweight="bold")
+            panel.annotate(
+                name, (across, up), (18, 8), textcoords="offset points", fontweight="bold", zorder=40
+            )
     panel.set_xscale("symlog", linthresh=1)
     panel.set_xlim(-0.2, 10_000)  # a dot at 0 stays off the edge
     panel.xaxis.set_major_locator(FixedLocator([0, 1, 10, 100, 1000, 10_000]))

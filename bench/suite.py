@@ -73,7 +73,7 @@ def _figures(row: dict[str, object]) -> dict[str, float]:
 def all_workloads(quick: bool) -> list[Workload]:
     """Return all of them, in the order in which they run."""
     pairs = ("--benchmark_min_time=0.004" if quick else "--benchmark_min_time=0.02",)
-    steps = ("--drift_steps=60" if quick else "--drift_steps=200",)
+    steps = ("--drift_steps=60" if quick else "--drift_steps=160",)
     threads = ("--thread_ms=10" if quick else "--thread_ms=50",)
     longer = ("--thread_ms=20" if quick else "--thread_ms=200",)
     return [
