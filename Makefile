@@ -22,11 +22,14 @@ vm: ## tests in emulated machines with many nodes: all of them, or MACHINE=name
 	cmake --build --preset dev --target vm_programs
 	.venv/bin/python tests/vm/run.py $(MACHINE)
 
-bench: ## benchmarks beside the other allocators at hand; QUICK=1 takes 90 s
+bench: ## benchmarks beside the other allocators at hand, 12 minutes; QUICK=1 takes 2
 	@tools/setup bench
 	cmake --preset release
 	cmake --build --preset release --target benchmarks
 	.venv/bin/python bench/run.py $(if $(QUICK),--quick)
+
+page: setup ## docs/benchmarks.md and README's figures, from the last make bench
+	@.venv/bin/python bench/publish.py
 
 soak: setup ## the stress tests for SOAK_SECONDS each
 	cmake --preset dev
@@ -50,4 +53,4 @@ install: setup ## install library, headers and command below PREFIX
 clean: ## remove what was built; .venv stays
 	rm -rf build dist
 
-.PHONY: help setup demo test vm bench soak format tidy install clean
+.PHONY: help setup demo test vm bench page soak format tidy install clean

@@ -31,7 +31,8 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
-def _c_library() -> str | None:
+def c_library() -> str | None:
+    """Return the C library and its version."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION")
     except (ValueError, OSError):
@@ -62,7 +63,7 @@ def describe(project: Path) -> dict[str, Any]:
         "numa_nodes": _first_line("/sys/devices/system/node/online"),
         "memory_bytes": psutil.virtual_memory().total,
         "kernel": platform.release(),
-        "c_library": _c_library(),
+        "c_library": c_library(),
         "transparent_huge_pages": {
             "enabled": _first_line(huge_pages + "enabled"),
             "defrag": _first_line(huge_pages + "defrag"),

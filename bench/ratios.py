@@ -39,5 +39,6 @@ def against_fastest(ours: Sequence[float], peers: Mapping[str, Sequence[float]])
     result: dict[str, Any] = dict(
         spread([own / figures[best] for own, figures, best in zip(ours, rounds, fastest, strict=True)])
     )
-    result["fastest"] = {name: fastest.count(name) for name in sorted(set(fastest), key=fastest.count)[::-1]}
+    often = sorted(set(fastest), key=lambda name: (-fastest.count(name), name))
+    result["fastest"] = {name: fastest.count(name) for name in often}
     return result

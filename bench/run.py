@@ -6,8 +6,8 @@ Must not know how a contestant is run, ratios are taken or results look.
 Usage: bench/run.py [--quick]    (make bench, make bench QUICK=1; the programs must have been built)
 
 The contestants take turns, each in a process of its own, in rounds whose order rotates. Figures are compared
-within a round only. Writes results.json and allocate_return.png below build/bench. Nothing here fails because
-something is slow.
+within a round only. Writes results.json below build/bench; bench/publish.py makes the documents from it. Nothing
+here fails because something is slow.
 """
 
 from __future__ import annotations
@@ -16,27 +16,45 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import callgrind
 import contestants
-import instructions
 import machine
-import ratios
+import programs
 import report
+import suite
 from contestants import POOL, Contestant, RunError
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from warm_up import warm_up
 
 PROJECT = Path(__file__).resolve().parent.parent
+INSTRUCTION_SIZES = (64, 256, 4 << 10, 64 << 10, 1 << 20, 16 << 20)
+_COLD_STARTS = ("initialize", "populate_huge", "populate_small", "touch_huge", "touch_small")
+_COLD_BYTES = 5 << 28  # more than the gibibyte that each of them uses
+_QUICK = (POOL, "glibc")  # whose programs and instructions --quick runs
+_NOT_COUNTED = (
+    "numapool tuned",
+    "glibc tuned",
+    "jemalloc tuned",
+)  # a hit of theirs is that of the plain ones
+
+Rounds = dict[
+    str, dict[str, list[float]]
+]  # by contestant, then by what was measured: a figure for each round
+Measure = Callable[[Contestant, int], dict[str, dict[str, float]]]  # contestant, round -> case -> figures
 
 
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Times numapool and the allocators at hand, side by side.")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, under 90 s")
-    parser.add_argument("--rounds", type=int, help="of all contestants (7, or 3 with --quick)")
-    parser.add_argument("--programs", type=Path, default=PROJECT / "build/release/bench/micro")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, under 2 minutes")
+    parser.add_argument("--rounds", type=int, help="of all contestants (5, or 2 with --quick)")
+    parser.add_argument("--only", help="only workloads and programs whose name holds this")
+    parser.add_argument("--programs", type=Path, default=PROJECT / "build/release/bench/programs")
     parser.add_argument("--output", type=Path, default=PROJECT / "build/bench")
     parser.add_argument(
         "--peer",
@@ -46,7 +64,8 @@ def parse_options() -> argparse.Namespace:
         help="another malloc to compare with, by LD_PRELOAD; may be given several times",
     )
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 7)
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.program_rounds = 1 if options.quick else 3
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}; at least 1 is needed")
     for peer in options.peer:
@@ -57,93 +76,133 @@ def parse_options() -> argparse.Namespace:
 
 
 class Run:
-    """One run: what is known so far, and the progress shown."""
+    """One run: what could not be measured so far, and the progress shown."""
 
     def __init__(self, options: argparse.Namespace, progress: Progress) -> None:
         self.options = options
         self.progress = progress
         self.contestants = contestants.all_contestants(options.peers)
-        self.missing = {each.name: each.missing for each in self.contestants if each.missing}
         self.not_measured: dict[str, str] = {}
 
     def present(self) -> list[Contestant]:
-        return [each for each in self.contestants if each.name not in self.missing]
+        return [each for each in self.contestants if each.missing is None]
 
     def begin(self, what: str, steps: int) -> TaskID:
+        if not self.progress.console.is_terminal:
+            self.progress.console.print(what)  # no bar moves there
         return self.progress.add_task(what, total=steps)
 
-    def allocate_return(self) -> list[dict[str, Any]]:
-        """Time all rounds; return a row for each case."""
-        seconds, repetitions = (0.005, 3) if self.options.quick else (0.03, 3)
-        rounds: list[dict[str, dict[str, float]]] = []
-        task = self.begin("allocate and return", self.options.rounds * len(self.present()))
-        for number in range(self.options.rounds):
-            figures: dict[str, dict[str, float]] = {}
-            here = self.present()
-            first = number % len(here)
-            for each in here[first:] + here[:first]:
-                try:
-                    figures[each.name] = contestants.time_allocate_return(
-                        each, self.options.programs, seconds, repetitions
-                    )
-                except RunError as error:
-                    self.missing[each.name] = str(error)
+    def wanted(self, name: str) -> bool:
+        return self.options.only is None or self.options.only in name
+
+    def rounds(
+        self, what: str, who: list[Contestant], count: int, measure: Measure, warm_bytes: int
+    ) -> dict[str, Rounds]:
+        """Let everybody take turns; return figures by case. Who fails once is left out of all rounds."""
+        taken: dict[str, list[dict[str, dict[str, float]]]] = {each.name: [] for each in who}
+        task = self.begin(what, count * len(who))
+        for number in range(count):
+            first = number % len(who)
+            for each in who[first:] + who[:first]:
+                if each.name in taken:
+                    warm_up(warm_bytes)
+                    try:
+                        taken[each.name].append(measure(each, number))
+                    except RunError as error:
+                        self.not_measured[f"{what}: {each.name}"] = str(error)
+                        del taken[each.name]
                 self.progress.advance(task)
-            rounds.append(figures)
-        self.progress.update(task, completed=self.options.rounds * len(self.contestants))
-        if POOL in self.missing:
-            self.not_measured["allocate and return"] = f"{POOL}: {self.missing[POOL]}"
-            return []
-        return [self.row(case, rounds) for case in rounds[0][POOL]]
+        cases: dict[str, Rounds] = {}
+        for name, rounds in taken.items():
+            for case, figures in rounds[0].items():
+                cases.setdefault(case, {})[name] = {
+                    key: [figure[case][key] for figure in rounds] for key in figures
+                }
+        return cases
 
-    def row(self, case: str, rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
-        kind, _, size = case.partition("/")
-        taken = {each.name: [figures[each.name][case] for figures in rounds] for each in self.present()}
-        ours = taken[POOL]
-        peers = {name: figures for name, figures in taken.items() if name != POOL}
-        return {
-            "bytes": int(size),
-            "touched": kind == "touched",
-            "rounds_ns": taken,
-            "nanoseconds": {name: ratios.spread(figures) for name, figures in taken.items()},
-            "against_fastest_peer": ratios.against_fastest(ours, peers) if peers else None,
-            "against": {name: ratios.paired(ours, figures) for name, figures in peers.items()},
-        }
+    def workloads(self) -> dict[str, Rounds]:
+        """Run the C++ workloads; return figures by case."""
+        cases: dict[str, Rounds] = {}
+        for workload in suite.all_workloads(self.options.quick):
+            if self.wanted(workload.name):
+                who = [each for each in self.present() if workload.is_for(each)]
 
-    def count_instructions(self) -> dict[str, Any]:
-        """Count for the pool and glibc; for all, unless quick."""
-        who = self.present()[:2] if self.options.quick else self.present()
-        if (why := instructions.missing()) is not None:
+                def measure(
+                    each: Contestant, number: int, workload: suite.Workload = workload
+                ) -> suite.Figures:
+                    return workload.measure(each, self.options.programs, number)
+
+                cases |= self.rounds(workload.name, who, self.options.rounds, measure, workload.warm_bytes)
+        return cases
+
+    def real_programs(self) -> dict[str, Rounds]:
+        """Run the programs of bench/ml; return figures by program."""
+        cases: dict[str, Rounds] = {}
+        steps = 5 if self.options.quick else 16
+        for program in programs.PROGRAMS:
+            if not self.wanted(program.name):
+                continue
+            if (why := program.missing()) is not None:
+                self.not_measured[program.name] = why
+                continue
+            who = [each for each in self.present() if program.is_for(each)]
+            if self.options.quick:
+                who = [each for each in who if each.name in _QUICK]
+
+            def measure(each: Contestant, _: int, program: programs.Program = program) -> suite.Figures:
+                return program.measure(each, steps)
+
+            cases |= self.rounds(program.name, who, self.options.program_rounds, measure, 256 << 20)
+            checksums = {sum for told in cases[program.name].values() for sum in told["checksum"]}
+            if len(checksums) > 1:
+                self.not_measured[program.name] = f"the contestants' results differ: {sorted(checksums)}"
+        return cases
+
+    def count_instructions(self) -> dict[str, dict[str, float]]:
+        """Count a pair's instructions, by size and contestant."""
+        who = [each for each in self.present() if each.name not in _NOT_COUNTED]
+        if self.options.quick:
+            who = [each for each in who if each.name in _QUICK]
+        if (why := callgrind.missing()) is not None:
             self.not_measured["instructions"] = why
-            return {"per_pair": {}}
-        task = self.begin("instructions", len(instructions.SIZES) * len(who))
-        counts: dict[str, dict[str, float]] = {str(size): {} for size in instructions.SIZES}
+            return {}
+        task = self.begin("instructions", len(INSTRUCTION_SIZES) * len(who))
+        counts: dict[str, dict[str, float]] = {str(size): {} for size in INSTRUCTION_SIZES}
         for each in who:
-            try:
-                for size in instructions.SIZES:
-                    counts[str(size)][each.name] = instructions.per_pair(each, self.options.programs, size)
-                    self.progress.advance(task)
-            except RunError as error:
-                self.not_measured[f"instructions of {each.name}"] = str(error)
-                for row in counts.values():
-                    row.pop(each.name, None)
-        return {"per_pair": {size: row for size, row in counts.items() if row}}
+            program = each.program(self.options.programs, "hit_instructions")
+            for size in INSTRUCTION_SIZES:
+                try:
+                    counted = callgrind.instructions_per_pair(program, size, each.whole_environment())
+                    counts[str(size)][each.name] = round(counted, 1)
+                except callgrind.CountError as error:
+                    self.not_measured[f"instructions: {each.name}, {size} bytes"] = str(error)
+                self.progress.advance(task)
+        return counts
 
-    def placement(self) -> list[dict[str, float]]:
-        """Time the reading of the current node, and of a page's beside the page's fault, in five runs."""
-        program = str(self.options.programs / "placement_costs")
+    def alone(self, what: str, commands: dict[str, list[str]], times: int) -> list[dict[str, Any]]:
+        """Run programs of the pool's own in turn, several times; return what they printed, a run an entry."""
+        task = self.begin(what, times * len(commands))
+        runs = []
         try:
-            return [json.loads(contestants.run([program]).stdout) for _ in range(5)]
+            for number in range(times):
+                told = {}
+                for name in sorted(commands, reverse=number % 2 == 1):
+                    program, *arguments = commands[name]
+                    warm_up(_COLD_BYTES if what == "cold start" else 0)
+                    command = [str(self.options.programs / program), *arguments]
+                    told[name] = json.loads(contestants.run(command).stdout)
+                    self.progress.advance(task)
+                runs.append(told)
         except RunError as error:
-            self.not_measured["placement"] = str(error)
+            self.not_measured[what] = str(error)
             return []
+        return runs
 
     def python(self) -> dict[str, Any]:
         """Time the Python package, in a process of its own."""
-        seconds = 0.1 if self.options.quick else 2.0
         task = self.begin("Python", 1)
         arguments = [sys.executable, str(PROJECT / "bench/python_get_return.py")]
-        arguments += ["--json", "--seconds", str(seconds)]
+        arguments += ["--json", "--seconds", "0.02" if self.options.quick else "0.5"]
         try:
             told: dict[str, Any] = json.loads(contestants.run(arguments).stdout)
         except RunError as error:
@@ -152,44 +211,61 @@ class Run:
         self.progress.advance(task)
         return told
 
+    def everything(self) -> dict[str, Any]:
+        """Measure all that is wanted."""
+        runs = 2 if self.options.quick else 5
+        told: dict[str, Any] = {"workloads": self.workloads(), "programs": self.real_programs()}
+        parts: dict[str, Callable[[], Any]] = {
+            "cold_start": lambda: self.alone(
+                "cold start", {start: ["cold_start", start] for start in _COLD_STARTS}, runs
+            ),
+            "metadata": lambda: self.alone("metadata", {"mixes": ["metadata"]}, 1),
+            "placement": lambda: self.alone("placement", {"costs": ["placement_costs"]}, runs),
+            "instructions": self.count_instructions,
+            "python": self.python,
+        }
+        for name, measure in parts.items():
+            if self.wanted(name):
+                told[name] = measure()
+        return told
+
 
 def main() -> int:
-    """Measure everything and write it down; 1 if the pool itself could not be timed."""
+    """Measure everything and write it down; 1 if the pool itself failed somewhere."""
     options = parse_options()
     options.output.mkdir(parents=True, exist_ok=True)
     console = Console()
     if not console.is_terminal:
-        console = Console(width=140)
+        console = Console(width=220)
     results: dict[str, Any] = {
         "machine": machine.describe(PROJECT),
         "load_before": machine.load(),
         "settings": {
             "quick": options.quick,
             "rounds": options.rounds,
-            "clock": "CPU time of the thread, page faults included",
-            "pool": "default options, monitoring on",
+            "program_rounds": options.program_rounds,
         },
     }
     started = time.monotonic()
-    with Progress(console=console, transient=True) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         run = Run(options, progress)
-        results["allocate_return"] = run.allocate_return()
-        results["instructions"] = run.count_instructions()
-        results["placement"] = run.placement()
-        results["python"] = run.python()
+        if options.quick:
+            others = ", ".join(each.name for each in run.present() if each.name not in _QUICK)
+            run.not_measured[f"programs and instructions of {others}"] = "--quick leaves them out"
+        results |= run.everything()
     results["seconds"] = round(time.monotonic() - started, 1)
     results["load_after"] = machine.load()
-    results["contestants"] = {
-        each.name: {**each.described(), "missing": run.missing.get(each.name)} for each in run.contestants
-    }
+    results["contestants"] = {each.name: each.described() for each in run.contestants}
     results["not_measured"] = run.not_measured
-    report.print_tables(results, console)
+    report.print_results(results, console)
     written = options.output / "results.json"
     written.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    if results["allocate_return"]:
-        report.write_plot(results, options.output / "allocate_return.png")
-    console.print(f"{results['seconds']} s; figures and plot: {written.parent}", soft_wrap=True)
-    return 0 if results["allocate_return"] else 1
+    console.print(
+        f"{results['seconds']} s; figures: {written}; bench/publish.py makes the documents from them",
+        soft_wrap=True,
+    )
+    return 1 if any(what.endswith(f": {POOL}") for what in run.not_measured) else 0
 
 
 if __name__ == "__main__":
