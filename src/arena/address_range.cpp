@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "arena/mapping_edges.h"
 #include "arena/node_arena.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr std::size_t kStepBytes = std::size_t{1} << kStepBits;
 
 struct Records {
-    std::size_t links, idle_since, huge_advised, total;  // offsets in bytes
+    std::size_t links, idle_since, huge_advised, mappings, total;  // offsets in bytes
 };
 
 // The range's struct comes first, then its tables.
@@ -27,7 +28,8 @@ Records lay_out(std::size_t slices) noexcept {
     records.links = kEntriesOffset + slices * sizeof(std::uint64_t);
     records.idle_since = records.links + slices * sizeof(RunLinks);
     records.huge_advised = records.idle_since + granules * sizeof(std::uint32_t);
-    records.total = base::align_up(records.huge_advised + granules, os::page_bytes());
+    records.mappings = records.huge_advised + granules;
+    records.total = base::align_up(records.mappings + granules, os::page_bytes());
     return records;
 }
 
@@ -41,6 +43,7 @@ AddressRange* make_records(std::size_t slices) noexcept {
     range->links = reinterpret_cast<RunLinks*>(memory + records.links);
     range->idle_since = reinterpret_cast<std::uint32_t*>(memory + records.idle_since);
     range->huge_advised = reinterpret_cast<std::uint8_t*>(memory + records.huge_advised);
+    range->mappings = reinterpret_cast<std::uint8_t*>(memory + records.mappings);
     range->slices = slices;
     return range;
 }
@@ -78,7 +81,10 @@ AddressRange* reserve_range(std::size_t wanted, std::size_t least, NodeArena& ar
 
 void release_range(AddressRange* range) noexcept {
     enter(*range, nullptr);
-    os::release(range->base, range->slices * base::kSliceBytes);
+    forget_edges(*range);
+    for_each_kept_part(*range, 0, range->slices, [&](std::size_t first, std::size_t slices) {
+        os::release(range->address_of(first), slices * base::kSliceBytes);
+    });
     os::release(reinterpret_cast<std::uintptr_t>(range), lay_out(range->slices).total);
 }
 

@@ -101,6 +101,7 @@ private:
         std::uint32_t size_class = 0;  ///< kSizeClasses for a large block
         std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
         bool zero = false;
+        bool stitched = false;  ///< pages were moved together for it
     };
 
     /// What became of one request's placement.
