@@ -169,10 +169,8 @@ private:
     /// Sets a place for the block aside; false if nothing could be moved there.
     base::Result<bool> begin(Patchwork& work, std::size_t slices, std::size_t align) noexcept;
     std::size_t select_movable(const Patchwork& work, Segments& pieces) noexcept;
-    std::size_t select_begun(Patchwork& work, Segments& pieces) noexcept;
     std::size_t select_patched(Segments& stretches) noexcept;
     void enter_moved(const Run& from, AddressRange& range, std::size_t first) noexcept;
-    void enter_unmoved(const Patchwork& work, const Run& piece) noexcept;
     void enter_mapped_anew(AddressRange& range, std::size_t first, std::size_t slices) noexcept;
     void dissolve(const Patchwork& work) noexcept;
 

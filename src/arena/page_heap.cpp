@@ -192,22 +192,6 @@ std::optional<JoinedRun> PageHeap::take_lengthened(std::size_t slices) noexcept 
     return JoinedRun{best, take_behind(best, wanted_behind(best))};
 }
 
-std::optional<JoinedRun> PageHeap::take_begun_granule() noexcept {
-    Run best;
-    std::size_t most = 0;
-    for (auto run = first(RunKind::kIdle); run; run = after(*run)) {
-        const std::size_t begin = base::align_down(run->end(), base::kSlicesPerGranule);
-        const std::size_t idle = run->end() - begin;
-        if (run->range->for_slabs || begin < run->first || idle <= most) continue;
-        if (vacant_behind(*run) < base::kSlicesPerGranule - idle) continue;
-        best = *run;
-        most = idle;
-    }
-    if (most == 0) return std::nullopt;
-    const Run idle = take_part(best, best.end() - most, most);
-    return JoinedRun{idle, take_behind(idle, base::kSlicesPerGranule - most)};
-}
-
 void PageHeap::put(Run run) noexcept {
     AddressRange* range = run.range;
     if (run.kind != RunKind::kBusy) {

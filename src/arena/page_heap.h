@@ -83,10 +83,6 @@ public:
     /// Slices in idle granules that are whole, of all ranges.
     std::size_t whole_idle_slices() const noexcept;
 
-    /// The granule of which the longest beginning is idle while all behind that is vacant; of ranges for
-    /// large blocks only.
-    std::optional<JoinedRun> take_begun_granule() noexcept;
-
     /// How many slices right behind the run are vacant or never used.
     static std::size_t vacant_behind(const Run& run) noexcept;
     /// Takes the first `slices` of them.

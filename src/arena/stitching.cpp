@@ -71,7 +71,7 @@ base::Result<bool> NodeArena::begin(Patchwork& work, std::size_t slices, std::si
         work.whole = *run;
     }
     if (const int error = make_writable(work.whole); error != 0) {
-        work.for_each_part(work.whole.first, [&](const Run& part) { heap_.put(part); });
+        work.for_each_part([&](const Run& part) { heap_.put(part); });
         return base::Failure{ErrorCode::kOutOfMemory, error, slices * kSliceBytes, 0};
     }
     set_aside(work.whole);
@@ -87,7 +87,6 @@ bool NodeArena::fill(Patchwork& work) noexcept {
         if (possible) {
             const std::lock_guard lock(mutex_);
             count = select_movable(work, pieces);
-            if (count == 0) count = select_begun(work, pieces);
             if (count == 0) return true;
         }
         if (possible && move(work, pieces, count) == 0) continue;
@@ -105,7 +104,7 @@ void NodeArena::release_unmoved(std::size_t slices) noexcept {
 
 std::size_t NodeArena::select_movable(const Patchwork& work, Segments& pieces) noexcept {
     const std::size_t most_pieces = std::min(pieces.size(), edges_left() / kEdgesOfMove);
-    std::size_t left = work.granules_left();
+    std::size_t left = granule_of(work.whole.end() - work.next());
     std::size_t count = 0;
     // Granules of ranges for slabs come last: slabs may want them back.
     for (const bool for_slabs : {false, true}) {
@@ -133,20 +132,9 @@ std::size_t NodeArena::select_movable(const Patchwork& work, Segments& pieces) n
     return count;
 }
 
-std::size_t NodeArena::select_begun(Patchwork& work, Segments& pieces) noexcept {
-    if (work.begun == Patchwork::kMostBegun) return 0;
-    const std::optional<JoinedRun> granule = heap_.take_begun_granule();
-    if (!granule) return 0;
-    work.begun_idle[work.begun] = static_cast<std::uint8_t>(granule->idle.slices);
-    pieces[0] = granule->whole();
-    set_aside(pieces[0]);
-    return 1;
-}
-
 int NodeArena::move(Patchwork& work, const Segments& pieces, std::size_t count) noexcept {
     AddressRange& range = *work.whole.range;
     const std::size_t first = work.next();
-    const bool begun = pieces[0].kind == RunKind::kVacant;
     std::size_t to = first;
     std::size_t done = 0;
     int error = 0;
@@ -165,14 +153,14 @@ int NodeArena::move(Patchwork& work, const Segments& pieces, std::size_t count) 
         }
     }
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0, at = first; i < done; at += pieces[i++].slices) enter_moved(pieces[i], range, at);
-    for (std::size_t i = done; i < count; ++i) enter_unmoved(work, pieces[i]);
-    aside_ -= count;
-    if (!begun) {
-        work.moved += to - first;
-    } else if (error == 0) {
-        ++work.begun;
+    for (std::size_t i = 0, at = first; i < count; at += pieces[i++].slices) {
+        if (i < done) enter_moved(pieces[i], range, at);
+        Run busy = pieces[i];
+        busy.kind = RunKind::kBusy;
+        heap_.change_kind(busy, i < done ? RunKind::kVacant : RunKind::kIdle);
     }
+    aside_ -= count;
+    work.moved += to - first;
     if (error != 0 && kept) enter_mapped_anew(range, to, pieces[done].slices);
     if (!kept) {
         work.lost = pieces[done].slices;
@@ -188,17 +176,6 @@ void NodeArena::enter_moved(const Run& from, AddressRange& range, std::size_t fi
     std::copy_n(from.range->huge_advised + source, granules, range.huge_advised + target);
     std::copy_n(from.range->idle_since + source, granules, range.idle_since + target);
     mark_moved(range, target, target + granules);
-    Run busy = from;
-    busy.kind = RunKind::kBusy;
-    heap_.change_kind(busy, RunKind::kVacant);
-}
-
-void NodeArena::enter_unmoved(const Patchwork& work, const Run& piece) noexcept {
-    heap_.take_busy(piece);
-    const bool begun = piece.kind == RunKind::kVacant;
-    const std::size_t idle = begun ? work.begun_idle[work.begun] : piece.slices;
-    heap_.put({piece.range, piece.first, idle, RunKind::kIdle});
-    if (begun) heap_.put({piece.range, piece.first + idle, piece.slices - idle, RunKind::kVacant});
 }
 
 void NodeArena::enter_mapped_anew(AddressRange& range, std::size_t first, std::size_t slices) noexcept {
@@ -215,33 +192,41 @@ void NodeArena::enter_mapped_anew(AddressRange& range, std::size_t first, std::s
 
 base::Result<Extent> NodeArena::finish(const Patchwork& work) noexcept {
     const std::lock_guard lock(mutex_);
+    const Run block{work.whole.range, work.whole.first, work.slices, RunKind::kIdle};
+    Run rest{work.whole.range, work.block_end(), work.whole.end() - work.block_end(), RunKind::kIdle};
     const std::size_t reused = work.reused();
-    const std::size_t fresh_bytes = (work.slices - reused) * kSliceBytes;
-    if (fresh_bytes != 0 && !settings_.budget->charge(fresh_bytes)) {
-        dissolve(work);
-        return base::Failure{ErrorCode::kLimitExceeded, 0, work.slices * kSliceBytes,
-                             settings_.budget->limit()};
+    const std::size_t missing = work.slices - reused;
+    // A granule that is partly new is taken whole, unless only the part fits the limit: one that is idle here
+    // and vacant there could not be moved again.
+    const bool new_at_end = missing != 0 && work.next() < work.whole.end();
+    std::size_t fresh = missing + (new_at_end ? rest.slices : 0);
+    if (!settings_.budget->charge(fresh * kSliceBytes)) {
+        if (!new_at_end || !settings_.budget->charge(missing * kSliceBytes)) {
+            dissolve(work);
+            return base::Failure{ErrorCode::kLimitExceeded, 0, block.bytes(), settings_.budget->limit()};
+        }
+        fresh = missing;
+        rest.kind = RunKind::kVacant;
     }
     heap_.take_busy(work.whole);
     --aside_;
-    work.for_each_part(work.block_end(), [&](const Run& rest) { heap_.put(rest); });
-    const Run run{work.whole.range, work.whole.first, work.slices, RunKind::kIdle};
-    if (fresh_bytes != 0) {
-        advise_huge(run);
-        commit(fresh_bytes);
+    if (rest.slices != 0) heap_.put(rest);
+    if (missing != 0) {
+        advise_huge(block);
+        commit(fresh * kSliceBytes);
     } else {
         credits_.consume_newest();
     }
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));
-    Extent block = live_extent(run, reused * kSliceBytes, reused == 0);
-    block.moved = work.moved + work.begun != 0;
-    return block;
+    Extent made = live_extent(block, reused * kSliceBytes, reused == 0);
+    made.moved = work.moved != 0;
+    return made;
 }
 
 void NodeArena::dissolve(const Patchwork& work) noexcept {
     heap_.take_busy(work.whole);
     --aside_;
-    work.for_each_part(work.whole.first, [&](const Run& part) { heap_.put(part); });
+    work.for_each_part([&](const Run& part) { heap_.put(part); });
 }
 
 std::size_t NodeArena::select_patched(Segments& stretches) noexcept {
