@@ -198,7 +198,8 @@ base::Result<Extent> NodeArena::finish(const Patchwork& work) noexcept {
     const std::size_t missing = work.slices - reused;
     // A granule that is partly new is taken whole, unless only the part fits the limit: one that is idle here
     // and vacant there could not be moved again.
-    const bool new_at_end = missing != 0 && work.next() < work.whole.end();
+    const bool moved_at_end = work.moved_first() <= work.block_end() && work.next() == work.whole.end();
+    const bool new_at_end = missing != 0 && !moved_at_end;
     std::size_t fresh = missing + (new_at_end ? rest.slices : 0);
     if (!settings_.budget->charge(fresh * kSliceBytes)) {
         if (!new_at_end || !settings_.budget->charge(missing * kSliceBytes)) {
