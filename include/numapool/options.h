@@ -58,6 +58,11 @@ struct NUMAPOOL_API PoolOptions {
     /// How hard to try to put pages where they were asked for; ignored unless numa_aware.
     BindMode bind = BindMode::kAdvisory;
     HugePages huge_pages = HugePages::kAuto;
+    /// Whether idle pages may be moved to other addresses, to make one long buffer of several short ones'
+    /// memory instead of taking new memory. Set false where buffers are registered with a device or a network
+    /// adapter (RDMA, MPI, CUDA) or shared with other processes: their pages then stay at their addresses for
+    /// good.
+    bool movable = true;
     /// Overwrites every buffer with zeros when it comes back, before anyone else can hold it.
     bool zero_on_return = false;
     /// Idle memory is given back to the system smoothly over this time, in units of 2 MiB, by a background

@@ -42,8 +42,9 @@ enum class EvictionCause {
     kMaxBytes,      ///< to stay below max_bytes, or after the system had refused memory
     kDecay,         ///< idle for longer than idle_decay
     kTrim,          ///< trim() or close()
+    kNotMovable,    ///< to take new memory in its place, because it could not be moved to where it was needed
 };
-inline constexpr std::size_t kEvictionCauses = 5;
+inline constexpr std::size_t kEvictionCauses = 6;
 
 /// One NUMA node's part of a pool, or that of one set of nodes over which memory is interleaved.
 struct NodeStatistics {
@@ -97,7 +98,7 @@ struct Statistics {
     std::uint64_t total_allocations = 0;  ///< requests served
     std::uint64_t cache_hits = 0;  ///< those served wholly from memory that an earlier buffer had returned
     double cache_hit_ratio = 0.0;  ///< cache_hits / total_allocations; 0.0 when there were none
-    std::uint64_t stitched = 0;    ///< hits for which pages were moved together; always 0, none are so far
+    std::uint64_t stitched = 0;    ///< hits for which pages were moved together
 
     std::uint64_t bytes_requested = 0;   ///< [m] as asked for, over all allocations so far
     std::uint64_t bytes_handed_out = 0;  ///< of the blocks that held them, over all allocations so far
@@ -134,7 +135,7 @@ struct Statistics {
 
 /// "small" | "medium" | "large".
 NUMAPOOL_API const char* to_string(Tier tier) noexcept;
-/// "max_buffers" | "max_idle_bytes" | "max_bytes" | "decay" | "trim".
+/// "max_buffers" | "max_idle_bytes" | "max_bytes" | "decay" | "trim" | "not_movable".
 NUMAPOOL_API const char* to_string(EvictionCause cause) noexcept;
 
 }  // namespace numapool

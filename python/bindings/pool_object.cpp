@@ -51,23 +51,24 @@ bool read_huge_pages(PyObject* word, numapool::HugePages& mode) {
 }
 
 int pool_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
-    static const char* names[] = {
-        "max_buffers",    "numa_aware", "enable_monitoring", "cleanup_threshold", "name", "max_bytes",
-        "max_idle_bytes", "bind",       "huge_pages",        "zero_on_return",    nullptr};
+    static const char* names[] = {"max_buffers", "numa_aware",     "enable_monitoring", "cleanup_threshold",
+                                  "name",        "max_bytes",      "max_idle_bytes",    "bind",
+                                  "huge_pages",  "zero_on_return", "movable",           nullptr};
     Py_ssize_t max_buffers = 32;
     int numa_aware = 1;
     int monitoring = 1;
     int zero_on_return = 0;
+    int movable = 1;
     numapool::PoolOptions options;
     PyObject* name = nullptr;
     PyObject* max_bytes = nullptr;
     PyObject* max_idle_bytes = nullptr;
     PyObject* bind = nullptr;
     PyObject* huge_pages = nullptr;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|nppd$OOOOOp", const_cast<char**>(names),
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|nppd$OOOOOpp", const_cast<char**>(names),
                                      &max_buffers, &numa_aware, &monitoring, &options.cleanup_threshold,
-                                     &name, &max_bytes, &max_idle_bytes, &bind, &huge_pages,
-                                     &zero_on_return)) {
+                                     &name, &max_bytes, &max_idle_bytes, &bind, &huge_pages, &zero_on_return,
+                                     &movable)) {
         return -1;
     }
     if (max_buffers < 0) {
@@ -78,6 +79,7 @@ int pool_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     options.numa_aware = numa_aware != 0;
     options.enable_monitoring = monitoring != 0;
     options.zero_on_return = zero_on_return != 0;
+    options.movable = movable != 0;
     if (name != nullptr && name != Py_None) {
         const std::string_view text = text_of(name);
         if (text.empty() || text.find('\0') != std::string_view::npos) {

@@ -41,6 +41,7 @@ class PoolBase:
         bind: str = "advisory",
         huge_pages: str = "auto",
         zero_on_return: bool = False,
+        movable: bool = True,
     ) -> None: ...
     @property
     def closed(self) -> bool: ...

@@ -44,6 +44,9 @@ class MemoryPool(PoolBase):
         Which memory asks for transparent huge pages; auto: large arrays.
     zero_on_return : bool, optional
         Overwrite every buffer with zeros before anyone else can hold it.
+    movable : bool, optional
+        Whether idle pages may be moved to other addresses, to make one long buffer of several short ones' memory. False
+        where arrays are registered for RDMA, MPI or CUDA, or shared with other processes.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class MemoryPool(PoolBase):
         bind: str = "advisory",
         huge_pages: str = "auto",
         zero_on_return: bool = False,
+        movable: bool = True,
     ) -> None:
         super().__init__(
             max_buffers,
@@ -89,6 +93,7 @@ class MemoryPool(PoolBase):
             bind=bind,
             huge_pages=huge_pages,
             zero_on_return=zero_on_return,
+            movable=movable,
         )
 
     @classmethod

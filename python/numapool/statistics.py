@@ -87,7 +87,7 @@ class Statistics(TypedDict):
     #: Those served wholly from memory that an earlier array had returned, and their share (0.0 when none was served).
     cache_hits: int
     cache_hit_ratio: float
-    #: Hits for which pages were moved together; always 0, none are so far.
+    #: Hits for which pages were moved together.
     stitched: int
     #: Bytes asked for, bytes of the blocks that held them, and the part of those that an earlier array had returned.
     bytes_requested: int

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "arena/mapping_edges.h"
 #include "arena/node_arena.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr std::size_t kStepBytes = std::size_t{1} << kStepBits;
 
 struct Records {
-    std::size_t links, idle_since, huge_advised, total;  // offsets in bytes
+    std::size_t links, idle_since, huge_advised, mappings, total;  // offsets in bytes
 };
 
 // The range's struct comes first, then its tables.
@@ -35,7 +36,8 @@ Records lay_out(std::size_t slices) noexcept {
     records.links = kEntriesOffset + slices * sizeof(std::uint64_t);
     records.idle_since = records.links + slices * sizeof(RunLinks);
     records.huge_advised = records.idle_since + granules * sizeof(std::uint32_t);
-    records.total = base::align_up(records.huge_advised + granules, os::page_bytes());
+    records.mappings = records.huge_advised + granules;
+    records.total = base::align_up(records.mappings + granules, os::page_bytes());
     return records;
 }
 
@@ -57,6 +59,7 @@ AddressRange* make_records(std::size_t slices, Purpose purpose) noexcept {
     range->marks = static_cast<BlockMark*>(marks);
     range->unit_shift = unit_shift(purpose);
     range->purpose = purpose;
+    range->mappings = reinterpret_cast<std::uint8_t*>(memory + records.mappings);
     range->slices = slices;
     return range;
 }
@@ -111,7 +114,10 @@ int open_marks(AddressRange& range, std::size_t end) noexcept {
 
 void release_range(AddressRange* range) noexcept {
     enter(*range, nullptr);
-    os::release(range->base, range->slices * base::kSliceBytes);
+    forget_edges(*range);
+    for_each_kept_part(*range, 0, range->slices, [&](std::size_t first, std::size_t slices) {
+        os::release(range->address_of(first), slices * base::kSliceBytes);
+    });
     release_records(*range);
 }
 

@@ -45,8 +45,10 @@ struct AddressRange {
     std::uint32_t* idle_since =
         nullptr;  ///< for each granule: coarse milliseconds (modulo 2^32) when it last became idle
     std::uint8_t* huge_advised = nullptr;  ///< for each granule: whether it asks for huge pages already
+    std::uint8_t* mappings = nullptr;      ///< for each granule: bits of MappingMark
+    bool lost_some = false;                ///< some of its addresses are not ours any more
     std::size_t fresh = 0;                 ///< slices from here on were never used
-    std::size_t writable = 0;              ///< slices below are committed to the address space
+    std::size_t writable = 0;  ///< slices below are committed to the address space; whole granules
     AddressRange* next = nullptr;
 
     std::size_t index_of(std::uintptr_t address) const noexcept {

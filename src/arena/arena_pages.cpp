@@ -2,6 +2,7 @@
 // Must not know: threads, other nodes, blocks.
 #include <algorithm>
 
+#include "arena/mapping_edges.h"
 #include "arena/node_arena.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
@@ -24,15 +25,19 @@ void NodeArena::for_each_used_part(Visit visit) noexcept {
             const std::lock_guard lock(mutex_);
             slices = std::min(range->writable, base::align_up(range->fresh, base::kSlicesPerGranule));
         }
-        if (slices != 0) visit(range->base, slices * kSliceBytes);
+        for_each_kept_part(*range, 0, slices, [&](std::size_t first, std::size_t part) {
+            visit(*range, range->address_of(first), part * kSliceBytes);
+        });
     }
 }
 
 void NodeArena::ask_home(const AddressRange& range, std::size_t first, std::size_t end,
                          os::Present present) noexcept {
-    const int error =
-        settings_.home.ask(range.base, range.address_of(first), (end - first) * kSliceBytes, present);
-    if (error != 0) policy_error_.store(error, std::memory_order_relaxed);
+    for_each_kept_part(range, first, end - first, [&](std::size_t part, std::size_t slices) {
+        const int error =
+            settings_.home.ask(range.base, range.address_of(part), slices * kSliceBytes, present);
+        if (error != 0) policy_error_.store(error, std::memory_order_relaxed);
+    });
 }
 
 void NodeArena::ask_home(os::Present present) noexcept {
@@ -56,8 +61,8 @@ PageCheck NodeArena::check_pages(std::uintptr_t address, std::size_t bytes, bool
 
 PageCheck NodeArena::check_all_pages(std::span<std::uint64_t> found) noexcept {
     PageCheck all;
-    for_each_used_part([&](std::uintptr_t base, std::size_t bytes) {
-        const PageCheck part = arena::check_pages(settings_.home, base, base, bytes, found);
+    for_each_used_part([&](const AddressRange& range, std::uintptr_t address, std::size_t bytes) {
+        const PageCheck part = arena::check_pages(settings_.home, range.base, address, bytes, found);
         all.home += part.home;
         all.elsewhere += part.elsewhere;
         all.absent += part.absent;
@@ -75,8 +80,9 @@ void NodeArena::count(const PageCheck& check) noexcept {
 
 std::size_t NodeArena::resident_bytes() noexcept {
     std::size_t all = 0;
-    for_each_used_part(
-        [&](std::uintptr_t base, std::size_t bytes) { all += os::resident_bytes(base, bytes); });
+    for_each_used_part([&](const AddressRange&, std::uintptr_t address, std::size_t bytes) {
+        all += os::resident_bytes(address, bytes);
+    });
     return all;
 }
 

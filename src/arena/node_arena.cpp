@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "arena/mapping_edges.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
 
@@ -77,14 +78,15 @@ int NodeArena::make_writable(const Run& run) noexcept {
     if (end <= range.writable) return 0;
     std::size_t target = std::min(base::align_up(end, kWritableStep), range.slices);
     int error = os::commit(range.address_of(range.writable), (target - range.writable) * kSliceBytes);
-    if (error != 0 && target != end) {
-        target = end;
+    if (error != 0) {
+        target = base::align_up(end, kSlicesPerGranule);
         error = os::commit(range.address_of(range.writable), (target - range.writable) * kSliceBytes);
     }
     if (error != 0) return error;
     // Each granule is a mapping of its own: only those that come into use are made.
     if (asked_home() && settings_.home.by_granule())
         ask_home(range, range.writable, target, os::Present::kStay);
+    mark_edge(range, range.writable / kSlicesPerGranule, false);
     range.writable = target;
     return 0;
 }
@@ -100,6 +102,8 @@ void NodeArena::advise_huge(const Run& run) noexcept {
         const std::size_t begin = granule;
         while (granule < end && range.huge_advised[granule] == 0) range.huge_advised[granule++] = 1;
         os::advise_huge_pages(range.base + begin * kGranuleBytes, (granule - begin) * kGranuleBytes, true);
+        mark_edge(range, begin, false);
+        mark_edge(range, granule, false);
     }
 }
 
@@ -135,7 +139,10 @@ void NodeArena::commit(std::size_t bytes) noexcept {
 
 Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, std::size_t reused_at) noexcept {
     run.range->set_entry(run.first, SliceEntry::block(run.slices, BlockState::kLive));
-    return {run.address(), run.bytes(), reused_bytes, reused_at, true};
+    Extent extent{run.address(), run.bytes(), reused_bytes, true};
+    extent.zero_until = reused_bytes == 0 ? run.bytes() : reused_at;
+    extent.zero_from = reused_at + reused_bytes;
+    return extent;
 }
 
 Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit) noexcept {

@@ -21,6 +21,8 @@
 
 namespace numapool::arena {
 
+struct Patchwork;
+
 struct ArenaSettings {
     CommitBudget* budget = nullptr;
     void* pool = nullptr;  ///< handed through to whoever finds a range by address
@@ -30,6 +32,7 @@ struct ArenaSettings {
     HugePages huge_pages = HugePages::kAuto;
     std::size_t range_bytes = std::size_t{64} << 30;
     std::size_t max_credits = 32;  ///< idle large buffers kept
+    bool movable = true;           ///< its pages may be moved to other addresses while they are idle
     bool credits_bound = true;     ///< false: large idle memory is bounded by someone else, in bytes
 };
 
@@ -37,9 +40,12 @@ struct ArenaSettings {
 struct Extent {
     std::uintptr_t address = 0;  ///< 0: none
     std::size_t bytes = 0;
-    std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned, side by side
-    std::size_t reused_at = 0;     ///< where in it those begin; all others read zero
+    std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
     bool committed = false;        ///< counted as committed
+    bool moved = false;            ///< pages were moved together for it
+    // Unless told, nothing of it is known to read zero.
+    std::size_t zero_until = 0;              ///< its first so many bytes do
+    std::size_t zero_from = ~std::size_t{0};  ///< and all from here on
 
     bool reused() const noexcept { return bytes != 0 && reused_bytes == bytes; }
 };
@@ -71,6 +77,9 @@ public:
 
     /// A large block from memory that was returned before; Extent{} if no idle run is long enough.
     Extent take_idle_block(std::size_t bytes, std::size_t alignment, Fit fit = Fit::kAny) noexcept;
+    /// A large block of idle memory from several places: pages are moved together, in whole granules, and
+    /// only what is missing then is new. Extent{} if there is nothing to move, or pages cannot be moved.
+    base::Result<Extent> take_moved_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// A large block from memory that, in part at least, was not handed out before.
     base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// Takes a large block back (live or cached). Returns the bytes whose credits lapsed: pass them to
@@ -125,6 +134,9 @@ public:
     void* pool() const noexcept { return settings_.pool; }
     const ArenaSettings& settings() const noexcept { return settings_; }
 
+    /// Counts a block that pages were moved together for.
+    void count_stitched() noexcept { stitched_.fetch_add(1, std::memory_order_relaxed); }
+    std::uint64_t stitched() const noexcept { return stitched_.load(std::memory_order_relaxed); }
     std::size_t committed_bytes() const noexcept { return committed_.load(std::memory_order_relaxed); }
     std::size_t slab_bytes(Tier tier) const noexcept {
         return slab_bytes_[static_cast<std::size_t>(tier)].load(std::memory_order_relaxed);
@@ -158,6 +170,7 @@ private:
     void ask_home(const AddressRange& range, std::size_t first, std::size_t end,
                   os::Present present) noexcept;
     void advise_huge(const Run& run) noexcept;
+    /// `reused_bytes` of it, side by side from `reused_at` on, were returned by an earlier buffer.
     static Extent live_extent(const Run& run, std::size_t reused_bytes, std::size_t reused_at) noexcept;
     void put_idle(Run run, RunKind kind) noexcept;
     std::size_t select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept;
@@ -165,9 +178,22 @@ private:
                                Segments& segments) noexcept;
     std::optional<Run> oldest_granules(std::size_t most_slices) noexcept;
     void set_aside(Run run) noexcept;
+    /// Sets a place for the block aside; false if nothing could be moved there.
+    base::Result<bool> begin(Patchwork& work, std::size_t slices, std::size_t align) noexcept;
+    std::size_t select_movable(const Patchwork& work, Segments& pieces) noexcept;
+    std::size_t select_patched(Segments& stretches) noexcept;
+    void enter_moved(const Run& from, AddressRange& range, std::size_t first) noexcept;
+    void enter_mapped_anew(AddressRange& range, std::size_t first, std::size_t slices) noexcept;
+    void dissolve(const Patchwork& work) noexcept;
 
     // The caller does not hold mutex_.
-    /// Calls visit(base, bytes) for the part of each range that was in use so far.
+    bool may_move() const noexcept;
+    bool fill(Patchwork& work) noexcept;
+    void release_unmoved(std::size_t slices) noexcept;
+    int move(Patchwork& work, const Segments& pieces, std::size_t count) noexcept;
+    base::Result<Extent> finish(const Patchwork& work) noexcept;
+    void map_patched_anew() noexcept;
+    /// Calls visit(range, address, bytes) for the parts of each range that were in use so far.
     template <class Visit>
     void for_each_used_part(Visit visit) noexcept;
     void count(const PageCheck& check) noexcept;
@@ -194,6 +220,7 @@ private:
     std::atomic<int> policy_error_{0};
     std::atomic<std::uint64_t> looked_up_{0};
     std::atomic<std::uint64_t> found_home_{0};
+    std::atomic<std::uint64_t> stitched_{0};
     std::array<Evicted, kEvictionCauses> evicted_{};
     std::size_t aside_ = 0;  ///< runs in no one's reach while the system works on them; a fork waits for none
     std::array<SlabBin, base::kSizeClasses> bins_{};

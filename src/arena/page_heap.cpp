@@ -15,6 +15,8 @@ bool serves(const AddressRange& range, Purpose purpose) noexcept {
     return purpose != Purpose::kFineSlab || range.unit_shift == kFineUnitShift;
 }
 
+bool serves_large(const Run& run) noexcept { return run.range->purpose == Purpose::kLargeBlock; }
+
 }  // namespace
 
 void PageHeap::add_range(AddressRange* range) noexcept {
@@ -132,43 +134,73 @@ std::optional<Run> PageHeap::take_fresh(std::size_t slices, std::size_t align, P
     return std::nullopt;
 }
 
-Run PageHeap::vacant_beside(const Run& idle, std::size_t wanted) noexcept {
-    AddressRange* range = idle.range;
-    const std::size_t end = idle.first + idle.slices;
-    const bool at_the_end = end == range->fresh;
-    const SliceEntry behind = at_the_end ? SliceEntry() : range->entry(end);
-    const bool vacant_behind = behind.is_free_run() && behind.kind() == RunKind::kVacant;
-    if (vacant_behind && behind.slices() >= wanted) return {range, end, wanted, RunKind::kVacant};
-    if (at_the_end && range->slices - end >= wanted) return {range, end, wanted, RunKind::kVacant};
-    const SliceEntry before = idle.first == 0 ? SliceEntry() : range->entry(idle.first - 1);
-    const bool vacant_before = before.is_free_run() && before.kind() == RunKind::kVacant;
-    if (vacant_before && before.slices() >= wanted)
-        return {range, idle.first - wanted, wanted, RunKind::kVacant};
-    return {};
+std::size_t PageHeap::vacant_behind(const Run& run) noexcept {
+    const AddressRange* range = run.range;
+    const std::size_t end = run.first + run.slices;
+    if (end == range->fresh) return range->slices - end;
+    const SliceEntry behind = range->entry(end);
+    return behind.is_free_run() && behind.kind() == RunKind::kVacant ? behind.slices() : 0;
+}
+
+Run PageHeap::take_unused(AddressRange& range, std::size_t end) noexcept {
+    const std::size_t first = range.fresh;
+    range.fresh = end;
+    return {&range, first, end - first, RunKind::kVacant};
+}
+
+Run PageHeap::take_behind(const Run& run, std::size_t slices) noexcept {
+    AddressRange* range = run.range;
+    const std::size_t end = run.first + run.slices;
+    if (end == range->fresh) return take_unused(*range, end + slices);
+    return take_part({range, end, vacant_behind(run), RunKind::kVacant}, end, slices);
+}
+
+Run PageHeap::vacant_before(const Run& run, std::size_t wanted) noexcept {
+    const SliceEntry before = run.first == 0 ? SliceEntry() : run.range->entry(run.first - 1);
+    const bool vacant = before.is_free_run() && before.kind() == RunKind::kVacant;
+    if (!vacant || before.slices() < wanted) return {};
+    return {run.range, run.first - before.slices(), before.slices(), RunKind::kVacant};
 }
 
 std::optional<JoinedRun> PageHeap::take_joined(std::size_t slices) noexcept {
-    JoinedRun best;
+    Run best;
     for (auto idle = first(RunKind::kIdle); idle; idle = after(*idle)) {
-        if (idle->range->purpose != Purpose::kLargeBlock || idle->slices >= slices ||
-            idle->slices <= best.idle.slices)
-            continue;
-        const Run vacant = vacant_beside(*idle, slices - idle->slices);
-        if (vacant.slices != 0) best = {*idle, vacant};
+        if (!serves_large(*idle) || idle->slices >= slices || idle->slices <= best.slices) continue;
+        const std::size_t wanted = slices - idle->slices;
+        if (vacant_behind(*idle) >= wanted || vacant_before(*idle, wanted).slices != 0) best = *idle;
     }
-    if (best.idle.slices == 0) return std::nullopt;
-    AddressRange* range = best.idle.range;
-    unlink(best.idle);
-    if (best.vacant.first == range->fresh) {
-        range->fresh += best.vacant.slices;
-    } else {
-        const bool behind = best.vacant.first > best.idle.first;
-        const std::size_t edge = behind ? best.vacant.first : best.vacant.first + best.vacant.slices - 1;
-        const std::size_t length = range->entry(edge).slices();
-        take_part({range, behind ? edge : edge + 1 - length, length, RunKind::kVacant}, best.vacant.first,
-                  best.vacant.slices);
+    if (best.slices == 0) return std::nullopt;
+    const std::size_t wanted = slices - best.slices;
+    unlink(best);
+    if (vacant_behind(best) >= wanted) return JoinedRun{best, take_behind(best, wanted)};
+    return JoinedRun{best, take_part(vacant_before(best, wanted), best.first - wanted, wanted)};
+}
+
+std::size_t PageHeap::whole_idle_slices() const noexcept {
+    std::size_t slices = 0;
+    for (auto run = first(RunKind::kIdle); run; run = after(*run)) slices += run->whole_granules().slices;
+    return slices;
+}
+
+std::optional<JoinedRun> PageHeap::take_lengthened(std::size_t slices) noexcept {
+    const std::size_t whole = whole_idle_slices();
+    Run best;
+    const auto wanted_behind = [&](const Run& idle) {
+        const std::size_t end = idle.end();
+        return base::align_up(idle.first + slices, base::kSlicesPerGranule) - end;
+    };
+    for (auto idle = first(RunKind::kIdle); idle; idle = after(*idle)) {
+        if (!serves_large(*idle) || idle->slices >= slices || idle->slices <= best.slices) continue;
+        const std::size_t lack = slices - idle->slices;
+        const std::size_t elsewhere = whole - idle->whole_granules().slices;
+        const std::size_t end = idle->end();
+        const std::size_t begun = base::align_up(end, base::kSlicesPerGranule) - end;
+        if (std::min(begun, lack) > lack - std::min(lack, elsewhere)) continue;
+        if (vacant_behind(*idle) >= wanted_behind(*idle)) best = *idle;
     }
-    return best;
+    if (best.slices == 0) return std::nullopt;
+    unlink(best);
+    return JoinedRun{best, take_behind(best, wanted_behind(best))};
 }
 
 void PageHeap::put(Run run) noexcept {

@@ -14,6 +14,7 @@
 
 #include "arena/address_range.h"
 #include "arena/slice_entry.h"
+#include "base/bits.h"
 
 namespace numapool::arena {
 
@@ -25,6 +26,13 @@ struct Run {
 
     std::uintptr_t address() const noexcept { return range->address_of(first); }
     std::size_t bytes() const noexcept { return slices * base::kSliceBytes; }
+    std::size_t end() const noexcept { return first + slices; }
+    /// The part that whole granules make up.
+    Run whole_granules() const noexcept {
+        const std::size_t begin = base::align_up(first, base::kSlicesPerGranule);
+        const std::size_t stop = std::max(begin, base::align_down(end(), base::kSlicesPerGranule));
+        return {range, begin, stop - begin, kind};
+    }
 };
 
 /// Two neighbouring runs to be used as one.
@@ -63,6 +71,24 @@ public:
     /// `slices`; of several the one with the longest idle part. Of ranges for large blocks only.
     std::optional<JoinedRun> take_joined(std::size_t slices) noexcept;
 
+    /// The same for memory to be moved to: the idle run, then vacant memory to the end of its last granule.
+    /// All that is idle can be had without a fault but for what the run's own last granule lacks, so a run
+    /// that ends inside a granule will do only if the idle granules elsewhere do not make up for it.
+    std::optional<JoinedRun> take_lengthened(std::size_t slices) noexcept;
+
+    /// Slices in idle granules that are whole, of all ranges.
+    std::size_t whole_idle_slices() const noexcept;
+
+    /// How many slices right behind the run are vacant or never used.
+    static std::size_t vacant_behind(const Run& run) noexcept;
+    /// Takes the first `slices` of them.
+    Run take_behind(const Run& run, std::size_t slices) noexcept;
+    /// Takes what was never used up to `end`.
+    Run take_unused(AddressRange& range, std::size_t end) noexcept;
+
+    /// Takes a busy run out whole.
+    void take_busy(const Run& run) noexcept { clear_edges(run); }
+
     /// Takes [first, first + slices) out of the free run `run`, of which it is a part; the rest stays free.
     Run take_part(const Run& run, std::size_t first, std::size_t slices) noexcept;
 
@@ -99,9 +125,8 @@ private:
     static Run run_at(std::uintptr_t address) noexcept;
     void link(const Run& run) noexcept;
     void unlink(const Run& run) noexcept;
-    /// What `wanted` more slices next to the idle run could be: behind it, or else before it; 0 slices if
-    /// nothing.
-    static Run vacant_beside(const Run& idle, std::size_t wanted) noexcept;
+    /// The vacant run right before the run, if it has `wanted` slices; else one of none.
+    static Run vacant_before(const Run& run, std::size_t wanted) noexcept;
     static void clear_edges(const Run& run) noexcept;
 
     AddressRange* ranges_ = nullptr;

@@ -27,6 +27,8 @@ public:
     static PageHome dealt(const os::NodeMask& nodes, std::span<const std::int16_t> round) noexcept;
 
     bool anywhere() const noexcept { return nodes_.empty(); }
+    /// Whether all granules have the same home, so that a page lies right in any if it does in one.
+    bool alike() const noexcept { return anywhere() || node_ >= 0; }
     /// Whether all of its nodes are among `allowed`.
     bool within(const os::NodeMask& allowed) const noexcept { return nodes_.within(allowed); }
     /// Whether each granule has one node of several: the kernel then has to be told granule by granule.

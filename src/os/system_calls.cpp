@@ -17,6 +17,10 @@ void* kernel_map(void* address, std::size_t bytes, int protection, int flags) {
     return ::mmap(address, bytes, protection, flags, -1, 0);
 }
 
+void* kernel_remap(void* from, std::size_t bytes, void* to) {
+    return ::mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+}
+
 long kernel_bind(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits,
                  unsigned flags) {
     return ::syscall(SYS_mbind, address, bytes, mode, mask, bits, flags);
@@ -56,9 +60,9 @@ std::atomic<std::uint64_t> count{0};
 
 }  // namespace
 
-constexpr SystemCalls kKernelCalls = {kernel_map,    ::munmap,          ::mprotect,        ::madvise,
-                                      ::mincore,     kernel_bind,       kernel_set_policy, kernel_get_policy,
-                                      kernel_locate, kernel_node_of_cpu};
+constexpr SystemCalls kKernelCalls = {kernel_map,        ::munmap,      ::mprotect,        ::madvise,
+                                      ::mincore,         kernel_remap,  kernel_bind,       kernel_set_policy,
+                                      kernel_get_policy, kernel_locate, kernel_node_of_cpu};
 
 // Zero until this file's constructors have run, which only costs speed.
 std::atomic<std::ptrdiff_t> rseq_node_offset{find_rseq_node()};

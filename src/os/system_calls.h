@@ -18,6 +18,8 @@ struct SystemCalls {
     int (*protect)(void* address, std::size_t bytes, int protection);
     int (*advise)(void* address, std::size_t bytes, int advice);
     int (*resident)(void* address, std::size_t bytes, unsigned char* pages);
+    /// Moves pages to `to`, replacing what is mapped there, and leaves the old addresses mapped and empty.
+    void* (*remap)(void* from, std::size_t bytes, void* to);
     long (*bind)(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits,
                  unsigned flags);
     long (*set_policy)(int mode, const unsigned long* mask, unsigned long bits);

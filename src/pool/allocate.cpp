@@ -125,15 +125,24 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
         failure = block.failure();
         return {};
     }
-    return {reinterpret_cast<void*>(block->block.address), block_bytes, size_class,
-            block->reused ? block_bytes : 0};
+    Taken made{reinterpret_cast<void*>(block->block.address), block_bytes, size_class, block_bytes};
+    if (!block->reused) {
+        made.reused_bytes = 0;
+        made.zero_until = block_bytes;
+    }
+    return made;
 }
 
 PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                                      base::Failure& failure) noexcept {
     const auto taken = [](const arena::Extent& extent) {
-        return Taken{reinterpret_cast<void*>(extent.address), extent.bytes, base::kSizeClasses,
-                     extent.reused_bytes, extent.reused_at};
+        return Taken{reinterpret_cast<void*>(extent.address),
+                     extent.bytes,
+                     base::kSizeClasses,
+                     extent.reused_bytes,
+                     extent.moved,
+                     extent.zero_until,
+                     extent.zero_from};
     };
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
@@ -153,9 +162,10 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
         lapsed += drain_large(arena.settings().index);
         idle = arena.take_idle_block(bytes, alignment);
     }
+    base::Result<arena::Extent> made = idle;
+    if (idle.address == 0) made = arena.take_moved_block(bytes, alignment);
     arena.release_lapsed(lapsed);
-    if (idle.address != 0) return taken(idle);
-    auto made = arena.take_new_block(bytes, alignment);
+    if (made && made->address == 0) made = arena.take_new_block(bytes, alignment);
     if (!made) {
         failure = made.failure();
         return {};
@@ -169,16 +179,16 @@ bool PoolCore::requested_remotely(const Placement& placement, std::uint32_t inde
 
 void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes,
                          const Request& request, Placing& placing, base::Failure& failure) noexcept {
-    const arena::NodeArena& arena = cache.arena();
+    arena::NodeArena& arena = cache.arena();
     if (placing.mode != BindMode::kNone && !place(cache, taken, placing, failure)) {
         failure.value = bytes;
         discard(cache, reinterpret_cast<std::uintptr_t>(taken.address), taken.bytes);
         return nullptr;
     }
     if (request.zeroed) {
-        const std::size_t begin = std::min(bytes, taken.reused_at);
-        const std::size_t end = std::min(bytes, taken.reused_at + taken.reused_bytes);
-        std::memset(static_cast<char*>(taken.address) + begin, 0, end - begin);
+        const std::size_t begin = std::min(bytes, taken.zero_until);
+        const std::size_t end = std::min(bytes, taken.zero_from);
+        if (begin < end) std::memset(static_cast<char*>(taken.address) + begin, 0, end - begin);
     }
     cache::ThreadFigures& figures = cache.figures;
     if (taken.size_class < base::kSizeClasses) {
@@ -194,6 +204,8 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
         const auto tier = static_cast<std::size_t>(base::tier_of(taken.bytes));
         figures.misses[tier].add(1);
         figures.missed_bytes[tier].add(taken.bytes - taken.reused_bytes);
+    } else if (taken.stitched) {
+        arena.count_stitched();
     }
     if (monitoring_ && requested_remotely(request.placement, arena.settings().index))
         figures.remote_allocations.add(1);

@@ -129,6 +129,10 @@ std::vector<OptionDescription> describe_options() {
          "How hard the pool tries to have pages on the node asked for; the variable replaces the option."},
         {"huge_pages", "NUMAPOOL_HUGE_PAGES", "auto, never, always", "auto",
          "Which of the pool's memory asks for transparent huge pages; the variable replaces the option."},
+        {"movable", nullptr, "true, false", "true",
+         "Whether idle pages may be moved to other addresses to make long buffers of them; false where "
+         "buffers "
+         "are registered for RDMA, MPI or CUDA, or shared with other processes."},
         {"zero_on_return", nullptr, "true, false", "false",
          "Whether a buffer is overwritten with zeros when it comes back, before anyone else can hold it."},
         {"idle_decay", nullptr, "0 to 604800000 ms, or none for never; C++ only", "10000 ms",

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "os/remapping.h"
 #include "os/virtual_memory.h"
 #include "pool/failure_message.h"
 #include "pool/pool_core.h"
@@ -225,6 +226,15 @@ void PoolCore::tell_of_cpuset() noexcept {
 }
 
 void PoolCore::report(std::uint32_t index, const Placing& placing) noexcept {
+    if (const int error = os::remapping_error(); error != 0) {
+        static constinit std::atomic<bool> told_unmoved{false};
+        tell(
+            &told_unmoved, LogLevel::kWarning,
+            "idle pages could not be moved to where they were needed (%s), which will not be tried again: "
+            "requests that find no idle memory long enough take new memory; set movable to false where other "
+            "code locks, protects or advises parts of buffers",
+            std::strerror(error));
+    }
     if (placing.mode == BindMode::kNone || single_arena_) return;
     if (placing.fresh) look_at_cpuset();
     if (cpuset_untold_.load(std::memory_order_relaxed)) tell_of_cpuset();

@@ -138,6 +138,7 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     settings.pool = this;
     settings.index = index;
     settings.huge_pages = options_.huge_pages;
+    settings.movable = options_.movable;
     settings.range_bytes = settings_.range_bytes;
     settings.max_credits = options_.max_buffers;
     settings.credits_bound = !options_.max_idle_bytes;

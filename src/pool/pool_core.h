@@ -113,8 +113,11 @@ private:
         void* address = nullptr;
         std::size_t bytes = 0;         ///< of the block
         std::uint32_t size_class = 0;  ///< kSizeClasses for a large block
-        std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned, side by side
-        std::size_t reused_at = 0;     ///< where in the block those begin; all others read zero
+        std::size_t reused_bytes = 0;  ///< of them, those that an earlier buffer returned
+        bool stitched = false;         ///< pages were moved together for it
+        // As in arena::Extent: unless told, nothing is known to read zero.
+        std::size_t zero_until = 0;
+        std::size_t zero_from = ~std::size_t{0};
     };
 
     /// What became of one request's placement.

@@ -163,6 +163,7 @@ Statistics PoolCore::statistics() {
         node.fallback_allocations =
             node.placement_refused ? node.allocations : slot.fallbacks.load(std::memory_order_relaxed);
         result.fallback_allocations += node.fallback_allocations;
+        result.stitched += arena.stitched();
         result.metadata_bytes += arena.metadata_bytes() + sizeof(cache::SharedBlocks);
         for (std::size_t cause = 0; cause < kEvictionCauses; ++cause) {
             const Eviction evicted = arena.evicted(static_cast<EvictionCause>(cause));
@@ -218,6 +219,8 @@ const char* to_string(EvictionCause cause) noexcept {
             return "decay";
         case EvictionCause::kTrim:
             return "trim";
+        case EvictionCause::kNotMovable:
+            return "not_movable";
     }
     return "unknown";
 }

@@ -61,7 +61,9 @@ TEST(MaxBytes, HoldsForSmallBuffersToo) {
 
 TEST(MaxBytes, IdleMemoryOfOtherSizesMakesRoom) {
     const OnOneCpu here;
-    MemoryPool pool(with_max_bytes(16 * kMiB));
+    PoolOptions options = with_max_bytes(16 * kMiB);
+    options.movable = false;
+    MemoryPool pool(options);
     std::vector<void*> blocks;
     for (int i = 0; i < 4; ++i) blocks.push_back(pool.allocate(4 * kMiB));
     void* kept = blocks[1];  // the idle memory is in two pieces, neither large enough

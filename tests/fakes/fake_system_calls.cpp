@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "os/memory_policy.h"
+#include "os/remapping.h"
 #include "os/system_calls.h"
 
 namespace numapool::fakes {
@@ -31,6 +32,8 @@ struct State {
     std::mutex mutex;
     std::array<Refusal, kCalls> refusals{};
     std::optional<std::size_t> largest_map;
+    std::atomic<bool> refused_remaps_unmap{false};
+    std::atomic<bool> free_addresses_refused{false};
     int refused_advice = -1;
     Refusal advice_refusal;
     int full_node = -1;
@@ -74,6 +77,10 @@ bool counted_and_refused(Call call, std::size_t bytes = 0, int detail = -1) {
 
 void* map(void* address, std::size_t bytes, int protection, int flags) {
     if (counted_and_refused(Call::kMap, bytes)) return MAP_FAILED;
+    if (state().free_addresses_refused && (flags & MAP_FIXED_NOREPLACE) != 0) {
+        errno = EEXIST;
+        return MAP_FAILED;
+    }
     return os::kKernelCalls.map(address, bytes, protection, flags);
 }
 
@@ -118,6 +125,14 @@ int advise(void* address, std::size_t bytes, int advice) {
 int resident(void* address, std::size_t bytes, unsigned char* pages) {
     if (counted_and_refused(Call::kResident, bytes)) return -1;
     return os::kKernelCalls.resident(address, bytes, pages);
+}
+
+void* remap(void* from, std::size_t bytes, void* to) {
+    if (!counted_and_refused(Call::kRemap, bytes)) return os::kKernelCalls.remap(from, bytes, to);
+    const int error = errno;
+    if (state().refused_remaps_unmap) os::kKernelCalls.unmap(to, bytes);
+    errno = error;
+    return MAP_FAILED;
 }
 
 std::vector<int> nodes_in(const unsigned long* mask, unsigned long bits) {
@@ -195,7 +210,7 @@ long get_policy(int* mode, unsigned long* mask, unsigned long, void* address, un
 
 int node_of_cpu() { return node_of_thread; }
 
-constexpr os::SystemCalls kTable = {map,  unmap,      protect,    advise, resident,
+constexpr os::SystemCalls kTable = {map,  unmap,      protect,    advise, resident,   remap,
                                     bind, set_policy, get_policy, locate, node_of_cpu};
 
 }  // namespace
@@ -215,9 +230,13 @@ FakeSystemCalls::FakeSystemCalls() {
     std::iota(all.begin(), all.end(), 0);
     allow_nodes(all);
     os::replace_system_calls(&kTable);
+    os::forget_remapping();
 }
 
-FakeSystemCalls::~FakeSystemCalls() { os::replace_system_calls(nullptr); }
+FakeSystemCalls::~FakeSystemCalls() {
+    os::replace_system_calls(nullptr);
+    os::forget_remapping();
+}
 
 void FakeSystemCalls::run_on(int node) noexcept { node_of_thread = node; }
 
@@ -233,6 +252,10 @@ void FakeSystemCalls::refuse(Call call, int error, std::uint64_t first, std::uin
     state().refusals[at(call)] = {error, first, times, 0};
 }
 
+void FakeSystemCalls::refused_remaps_unmap(bool unmap) { state().refused_remaps_unmap = unmap; }
+
+void FakeSystemCalls::refuse_maps_of_free_addresses() { state().free_addresses_refused = true; }
+
 void FakeSystemCalls::refuse_maps_above(std::size_t bytes) {
     const std::lock_guard lock(state().mutex);
     state().largest_map = bytes;
@@ -247,6 +270,8 @@ void FakeSystemCalls::refuse_advice(int advice, int error, std::uint64_t first) 
 void FakeSystemCalls::allow_all() {
     const std::lock_guard lock(state().mutex);
     state().refusals = {};
+    state().refused_remaps_unmap = false;
+    state().free_addresses_refused = false;
     state().largest_map.reset();
     state().refused_advice = -1;
     state().full_node = -1;

@@ -9,8 +9,19 @@
 
 namespace numapool::fakes {
 
-enum class Call { kMap, kUnmap, kProtect, kAdvise, kResident, kBind, kLocate, kSetPolicy, kGetPolicy };
-inline constexpr std::size_t kCalls = 9;
+enum class Call {
+    kMap,
+    kUnmap,
+    kProtect,
+    kAdvise,
+    kResident,
+    kBind,
+    kLocate,
+    kSetPolicy,
+    kGetPolicy,
+    kRemap
+};
+inline constexpr std::size_t kCalls = 10;
 
 /// One successful bind as the code under test asked for it.
 struct BoundRange {
@@ -29,6 +40,8 @@ struct PopulatedRange {
 };
 
 /// In place while it lives; one at a time, and made before threads that use a pool start.
+///
+/// The library tries anew whether pages can be moved when a fake comes and when it goes.
 ///
 /// Binds are recorded and never reach the kernel. A page that is resident lies where the record says: on the
 /// preferred node, dealt over interleaved ones, or, without a record, on node 0. Thread safety: any thread,
@@ -55,6 +68,10 @@ public:
 
     /// Refuses `call` with `error`: the `first`-th one from now (1 is the next) and `times` in all.
     static void refuse(Call call, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
+    /// Whether a refused remap has unmapped its destination by then, as the kernel may; false at first.
+    static void refused_remaps_unmap(bool unmap);
+    /// Refuses to map at addresses that are free (MAP_FIXED_NOREPLACE), as if someone else had been faster.
+    static void refuse_maps_of_free_addresses();
     /// Refuses maps of more than `bytes`, as RLIMIT_AS does, with ENOMEM.
     static void refuse_maps_above(std::size_t bytes);
     /// Refuses advice of one kind with `error`, from the `first`-th one from now on.

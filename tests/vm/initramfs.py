@@ -18,7 +18,7 @@ from machine import Machine, MachineError
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
 PROGRAMS = PROJECT / "build/dev/tests"  # where the CMake preset dev puts vm_programs
-TEST_PROGRAMS = ("contract", "stress", "vm_placement", "refuse_policies")
+TEST_PROGRAMS = ("contract", "stress", "unit_arena", "vm_placement", "refuse_policies")
 PYTHON_PACKAGES = ("numapool", "numpy", "pytest")
 # What no test imports of the standard library and of packages: folders, and how files' names end and begin.
 UNWANTED = {

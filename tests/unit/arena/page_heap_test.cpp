@@ -247,5 +247,54 @@ TEST_F(PageHeapTest, AgreesWithAModelOverRandomUse) {
     }
 }
 
+TEST_F(PageHeapTest, LengthensTheLongestIdleRunToTheEndOfAGranule) {
+    // Idle: two granules, and three with vacant memory behind.
+    std::vector<Run> taken;
+    for (const std::size_t slices : {64U, 32U, 96U, 128U, 32U}) taken.push_back(fresh(slices));
+    put(taken[0], RunKind::kIdle);
+    put(taken[2], RunKind::kIdle);
+    put(taken[3], RunKind::kVacant);
+    EXPECT_EQ(heap_.whole_idle_slices(), 160U);
+    EXPECT_EQ(PageHeap::vacant_behind(taken[2]), 128U);
+    EXPECT_EQ(PageHeap::vacant_behind(taken[0]), 0U);
+    EXPECT_FALSE(heap_.take_lengthened(96 + 129)) << "not as much is vacant";
+    const auto joined = heap_.take_lengthened(100);
+    ASSERT_TRUE(joined);
+    EXPECT_EQ(joined->idle.first, taken[2].first);
+    EXPECT_EQ(joined->vacant.first, taken[3].first);
+    EXPECT_EQ(joined->whole().slices, 128U) << "the last granule is whole";
+    EXPECT_EQ(runs(RunKind::kIdle), (Runs{{0, 64}}));
+    EXPECT_EQ(runs(RunKind::kVacant), (Runs{{224, 96}}));
+}
+
+TEST_F(PageHeapTest, LengthensIntoWhatWasNeverUsed) {
+    put(fresh(64), RunKind::kIdle);
+    const auto joined = heap_.take_lengthened(65);
+    ASSERT_TRUE(joined);
+    EXPECT_EQ(joined->whole().slices, 96U);
+    EXPECT_EQ(range_->fresh, 96U);
+}
+
+TEST_F(PageHeapTest, ARunThatEndsInsideAGranuleIsLengthenedOnlyIfMemoryIsMissingAnyway) {
+    // What the granule lacks, 22 slices, would have to be new, although two idle granules lie elsewhere.
+    std::vector<Run> taken;
+    for (const std::size_t slices : {64U, 32U, 74U}) taken.push_back(fresh(slices));
+    put(taken[0], RunKind::kIdle);
+    put(taken[2], RunKind::kIdle);
+    EXPECT_FALSE(heap_.take_lengthened(100));
+    const auto joined = heap_.take_lengthened(74 + 64 + 22);
+    ASSERT_TRUE(joined);
+    EXPECT_EQ(joined->idle.first, taken[2].first);
+}
+
+TEST_F(PageHeapTest, MemoryOfSlabsIsNotLengthenedButCounts) {
+    range_->purpose = Purpose::kCoarseSlab;
+    const auto run = heap_.take_fresh(64, 1, Purpose::kCoarseSlab);
+    ASSERT_TRUE(run);
+    put(*run, RunKind::kIdle);
+    EXPECT_FALSE(heap_.take_lengthened(100));
+    EXPECT_EQ(heap_.whole_idle_slices(), 64U);
+}
+
 }  // namespace
 }  // namespace numapool::arena

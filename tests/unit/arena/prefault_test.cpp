@@ -110,8 +110,8 @@ TEST_F(PrefaultTest, ABlockOfIdleAndVacantMemoryNamesItsIdlePart) {
         auto joined = arena.take_new_block(6 * kMiB, 64);
         ASSERT_TRUE(joined);
         EXPECT_EQ(joined->reused_bytes, 4 * kMiB);
-        EXPECT_EQ(joined->reused_at, idle_comes_first ? 0U : 2 * kMiB);
-        EXPECT_FALSE(reads_zero({joined->address + joined->reused_at, os::page_bytes()}));
+        EXPECT_EQ(joined->zero_until, idle_comes_first ? 0U : 2 * kMiB);
+        EXPECT_FALSE(reads_zero({joined->address + joined->zero_until, os::page_bytes()}));
         EXPECT_TRUE(reads_zero({joined->address + (idle_comes_first ? 4 * kMiB : 0), 2 * kMiB}));
     }
 }
