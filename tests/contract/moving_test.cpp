@@ -1,22 +1,17 @@
 // Owns: checks of the promise that memory whose sizes drift is used again without page faults, and of what
 // moves and what does not. Must not know: anything beyond the public headers.
-#include <sys/resource.h>
-
 #include <cmath>
 #include <functional>
 #include <numeric>
 #include <random>
 
+#include "fakes/page_faults.h"
 #include "pool_case.h"
 
 namespace numapool {
 namespace {
 
-long faults() {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_minflt;
-}
+using fakes::page_faults;
 
 /// Whether a pool can move pages here; not under Valgrind, nor before Linux 5.7.
 bool pages_move() {
@@ -42,9 +37,9 @@ public:
     }
     void join(std::size_t bytes) {
         void* block = pool_.allocate(bytes);
-        const long before = faults();
+        const long before = page_faults();
         fill(block, bytes, ++value_ % 256);
-        faults_ += faults() - before;
+        faults_ += page_faults() - before;
         members_.push_back({block, bytes, value_ % 256});
         live_ += bytes;
         peak_live_ = std::max(peak_live_, live_);

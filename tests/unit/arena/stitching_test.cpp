@@ -1,7 +1,5 @@
 // Owns: checks that idle pages moved together serve long requests without a fault.
 // Must not know: threads, pools. Refusals of the system are in stitching_faults_test.cpp.
-#include <sys/resource.h>
-
 #include <array>
 #include <cinttypes>
 #include <cstdio>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "fakes/fake_system_calls.h"
+#include "fakes/page_faults.h"
 #include "os/virtual_memory.h"
 #include "stitching_fixture.h"
 
@@ -17,12 +16,7 @@ namespace {
 
 using fakes::Call;
 using fakes::FakeSystemCalls;
-
-long faults() {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_minflt;
-}
+using fakes::page_faults;
 
 TEST_F(Stitching, IdlePagesMoveTogetherWithoutAFault) {
     const std::vector<Extent> live = scatter(arena_, 4, 4 * kMiB);
@@ -34,9 +28,9 @@ TEST_F(Stitching, IdlePagesMoveTogetherWithoutAFault) {
     EXPECT_TRUE(block->reused());
     EXPECT_TRUE(block->moved);
     EXPECT_FALSE(block->zero);
-    const long before = faults();
+    const long before = page_faults();
     fill(*block, 1);
-    EXPECT_EQ(faults(), before);
+    EXPECT_EQ(page_faults(), before);
     EXPECT_EQ(arena_.committed_bytes(), held);
     EXPECT_EQ(budget_.committed(), held);
     EXPECT_EQ(arena_.resident_bytes(), held);
@@ -180,9 +174,9 @@ TEST_P(DriftingSizes, FaultNoPageTwiceAndStayIntact) {
         }
         const Extent block = take(arena, least + random() % (most - least));
         stitched += block.moved;
-        const long before = faults();
+        const long before = page_faults();
         fill(block, step % 250);
-        taken += static_cast<std::size_t>(faults() - before);
+        taken += static_cast<std::size_t>(page_faults() - before);
         held.emplace_back(block, step % 250);
     }
     EXPECT_LE(taken * os::page_bytes(), budget_.peak()) << "no page is faulted twice";
