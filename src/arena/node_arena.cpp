@@ -226,7 +226,7 @@ base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, Addre
             run->bytes(), std::memory_order_relaxed);
     }
     const bool committed = kind != RunKind::kVacant;
-    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle ? run->bytes() : 0, 0, committed};
+    return Extent{run->address(), run->bytes(), kind == RunKind::kIdle ? run->bytes() : 0, committed};
 }
 
 bool NodeArena::charge_slab(Tier tier, std::size_t slices) noexcept {

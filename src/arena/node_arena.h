@@ -44,7 +44,7 @@ struct Extent {
     bool committed = false;        ///< counted as committed
     bool moved = false;            ///< pages were moved together for it
     // Unless told, nothing of it is known to read zero.
-    std::size_t zero_until = 0;              ///< its first so many bytes do
+    std::size_t zero_until = 0;               ///< its first so many bytes do
     std::size_t zero_from = ~std::size_t{0};  ///< and all from here on
 
     bool reused() const noexcept { return bytes != 0 && reused_bytes == bytes; }

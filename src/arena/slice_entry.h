@@ -15,7 +15,7 @@ struct Slab;
 
 /// What the memory of a free run is.
 enum class RunKind : std::uint8_t {
-    kIdle,        ///< committed; an earlier buffer returned all of it, or it filled up that buffer's last granule
+    kIdle,  ///< committed; an earlier buffer returned all of it, or it filled up that buffer's last granule
     kPrefaulted,  ///< committed; reads zero: nothing of it was handed out since it came from the system
     kVacant,      ///< not committed; reads zero
     kBusy,        ///< being given back to the system right now, out of everyone's reach

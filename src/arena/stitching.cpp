@@ -40,8 +40,7 @@ base::Result<Extent> NodeArena::take_moved_block(std::size_t bytes, std::size_t 
     {
         const std::lock_guard lock(mutex_);
         // Prefaulted memory costs neither faults nor moves.
-        if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align))
-            return live_extent(*run, 0, 0);
+        if (const auto run = heap_.take(RunKind::kPrefaulted, slices, align)) return live_extent(*run, 0, 0);
         work.slices = slices;
         auto begun = begin(work, slices, align);
         if (!begun) return begun.failure();

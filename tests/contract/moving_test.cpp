@@ -1,22 +1,17 @@
 // Owns: checks of the promise that memory whose sizes drift is used again without page faults, and of what
 // moves and what does not. Must not know: anything beyond the public headers.
-#include <sys/resource.h>
-
 #include <cmath>
 #include <functional>
 #include <numeric>
 #include <random>
 
+#include "fakes/page_faults.h"
 #include "pool_case.h"
 
 namespace numapool {
 namespace {
 
-long faults() {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_minflt;
-}
+using fakes::page_faults;
 
 /// Whether a pool can move pages here; not under Valgrind, nor before Linux 5.7.
 bool pages_move() {
@@ -42,9 +37,9 @@ public:
     }
     void join(std::size_t bytes) {
         void* block = pool_.allocate(bytes);
-        const long before = faults();
+        const long before = page_faults();
         fill(block, bytes, ++value_ % 256);
-        faults_ += faults() - before;
+        faults_ += page_faults() - before;
         members_.push_back({block, bytes, value_ % 256});
         live_ += bytes;
         peak_live_ = std::max(peak_live_, live_);
@@ -117,13 +112,13 @@ TEST_P(DriftingSizes, AreServedWithoutFaultsAndHoldLittleMoreThanIsLive) {
     MemoryPool pool(steady_options());
     Random random(7);
     Crowd crowd(pool);
-    for (std::size_t step = 0; step < 400 + live; ++step) {
+    for (std::size_t step = 0; step < 250 + live; ++step) {
         if (crowd.size() == live) crowd.leave(random() % live);
         const Statistics before = pool.get_statistics();
         const long faults_before = crowd.faults_so_far();
         crowd.join(size(random, step));
         const Statistics after = pool.get_statistics();
-        if (step > 200) {
+        if (step > 150) {
             EXPECT_LE(static_cast<std::size_t>(crowd.faults_so_far() - faults_before) * 4096,
                       2 * kMiB + after.peak_memory_bytes - before.peak_memory_bytes)
                 << step;
@@ -142,7 +137,7 @@ TEST(Moving, GrowingBatchesTakeOnlyWhatTheyGrowBy) {
     const OnOneCpu here;
     MemoryPool pool(steady_options());
     Crowd crowd(pool);
-    for (std::size_t step = 0; step < 60; ++step) {
+    for (std::size_t step = 0; step < 30; ++step) {
         const std::size_t unit = 3 * kMiB + step * 50'000;
         for (const std::size_t parts : {4U, 9U, 3U, 12U, 6U, 5U}) crowd.join(unit * parts / 4);
         while (crowd.size() != 0) crowd.leave(crowd.size() / 2);
@@ -202,7 +197,7 @@ TEST(Moving, F27_ZeroedMemoryIsZeroWhateverItWas) {
         Random random(huge_pages == HugePages::kNever ? 1 : 2);
         std::vector<std::pair<void*, std::size_t>> held;
         std::size_t dirty = 0;
-        for (int step = 0; step < 2500; ++step) {
+        for (int step = 0; step < 1200; ++step) {
             if (held.size() > 24 || (held.size() > 4 && random() % 2 == 0)) {
                 std::swap(held[random() % held.size()], held.back());
                 pool.deallocate(held.back().first);

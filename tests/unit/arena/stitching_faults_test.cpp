@@ -110,11 +110,12 @@ TEST_P(RefusedMoves, F55_AddressesThatWereLostAreLeftAlone) {
                   MAP_FAILED);
         std::memset(reinterpret_cast<void*>(lost), 9, lost_bytes);
         FakeSystemCalls::allow_all();
-        const std::uint64_t binds = FakeSystemCalls::binds().size();
+        const std::size_t before = FakeSystemCalls::binds().size();
         arena.ask_home(os::Present::kMove);
-        for (std::size_t i = binds; i < FakeSystemCalls::binds().size(); ++i) {
-            const auto& bound = FakeSystemCalls::binds()[i];
-            EXPECT_TRUE(bound.end <= lost || bound.begin >= lost + lost_bytes);
+        const std::vector<fakes::BoundRange> binds = FakeSystemCalls::binds();
+        EXPECT_GT(binds.size(), before);
+        for (std::size_t i = before; i < binds.size(); ++i) {
+            EXPECT_TRUE(binds[i].end <= lost || binds[i].begin >= lost + lost_bytes);
         }
         const PageCheck check = arena.check_all_pages({});
         EXPECT_EQ(check.present() * os::page_bytes(), arena.resident_bytes()) << "of its own pages only";

@@ -1,7 +1,5 @@
 // Owns: checks that idle pages moved together serve long requests without a fault.
 // Must not know: threads, pools. Refusals of the system are in stitching_faults_test.cpp.
-#include <sys/resource.h>
-
 #include <array>
 #include <cinttypes>
 #include <cstdio>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "fakes/fake_system_calls.h"
+#include "fakes/page_faults.h"
 #include "os/virtual_memory.h"
 #include "stitching_fixture.h"
 
@@ -17,12 +16,7 @@ namespace {
 
 using fakes::Call;
 using fakes::FakeSystemCalls;
-
-long faults() {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_minflt;
-}
+using fakes::page_faults;
 
 TEST_F(Stitching, IdlePagesMoveTogetherWithoutAFault) {
     const std::vector<Extent> live = scatter(arena_, 4, 4 * kMiB);
@@ -33,10 +27,11 @@ TEST_F(Stitching, IdlePagesMoveTogetherWithoutAFault) {
     ASSERT_NE(block->address, 0U);
     EXPECT_TRUE(block->reused());
     EXPECT_TRUE(block->moved);
-    EXPECT_FALSE(block->zero);
-    const long before = faults();
+    EXPECT_EQ(block->zero_until, 0U);
+    EXPECT_GE(block->zero_from, block->bytes);
+    const long before = page_faults();
     fill(*block, 1);
-    EXPECT_EQ(faults(), before);
+    EXPECT_EQ(page_faults(), before);
     EXPECT_EQ(arena_.committed_bytes(), held);
     EXPECT_EQ(budget_.committed(), held);
     EXPECT_EQ(arena_.resident_bytes(), held);
@@ -77,7 +72,7 @@ TEST_F(Stitching, VacatedMemoryReadsZeroAndServesAgain) {
     fill(stitched, 1);
     for (int i = 0; i < 4; ++i) {
         const Extent block = take(arena_, 4 * kMiB);
-        EXPECT_TRUE(block.zero);
+        EXPECT_EQ(block.zero_until, block.bytes);
         EXPECT_TRUE(reads_zero(block));
         EXPECT_LT(block.address, stitched.address) << "the places that were left";
         fill(block, 2);
@@ -109,7 +104,7 @@ TEST_F(Stitching, AlignedBlocksAreMovedToAlignedPlaces) {
 }
 
 TEST_F(Stitching, PrefaultedMemoryGoesFirst) {
-    ASSERT_TRUE(arena_.prefault(16 * kMiB));
+    ASSERT_TRUE(prefault(arena_, 16 * kMiB));
     const std::vector<Extent> live = scatter(arena_, 1, 8 * kMiB);
     const Extent block = take(arena_, 3 * kMiB);
     EXPECT_FALSE(block.moved);
@@ -180,9 +175,9 @@ TEST_P(DriftingSizes, FaultNoPageTwiceAndStayIntact) {
         }
         const Extent block = take(arena, least + random() % (most - least));
         stitched += block.moved;
-        const long before = faults();
+        const long before = page_faults();
         fill(block, step % 250);
-        taken += static_cast<std::size_t>(faults() - before);
+        taken += static_cast<std::size_t>(page_faults() - before);
         held.emplace_back(block, step % 250);
     }
     EXPECT_LE(taken * os::page_bytes(), budget_.peak()) << "no page is faulted twice";
