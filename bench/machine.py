@@ -62,7 +62,7 @@ def describe(project: Path) -> dict[str, Any]:
         "cpus_usable": len(os.sched_getaffinity(0)),
         "numa_nodes": _first_line("/sys/devices/system/node/online"),
         "memory_bytes": psutil.virtual_memory().total,
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],  # what follows names a distribution or a host
         "c_library": c_library(),
         "transparent_huge_pages": {
             "enabled": _first_line(huge_pages + "enabled"),
