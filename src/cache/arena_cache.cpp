@@ -128,9 +128,10 @@ std::size_t ArenaCache::steal_large() noexcept {
 void ArenaCache::flush_magazines() noexcept {
     for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
         Magazine& magazine = this->magazine(size_class);
-        spill(magazine, size_class, magazine.size());
+        // First, so that the depot may draw for what it takes.
         shared_->budget.slab_bytes.give_back(magazine.limit() * base::class_bytes(size_class));
         magazine.set_limit(0);
+        spill(magazine, size_class, magazine.size());
     }
 }
 

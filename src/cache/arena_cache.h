@@ -31,7 +31,8 @@ struct ThreadFigures {
     base::Counter auto_returns;
 };
 
-/// Thread safety: its thread only, but for steal_large, ready_blocks and the figures.
+/// Thread safety: its thread only, but for steal_large, ready_blocks, live and the
+/// figures.
 class ArenaCache {
     // By the mark of a class's live blocks. First, so that one is found without an offset.
     std::array<Magazine, base::kSizeClasses + 1> magazines_{};
@@ -52,9 +53,16 @@ public:
     /// Blocks of a class that the thread handed out less those that came back to it: negative where other
     /// threads' blocks do. Any thread.
     std::int64_t live(std::uint32_t size_class) const noexcept {
-        // In this order: what goes back to its slab leaves the magazine before it is no longer drawn.
-        const std::uint64_t drawn = drawn_[size_class].get_all();
-        return static_cast<std::int64_t>(drawn - magazine(size_class).size());
+        // The two belong together only if nothing was drawn or put back between: then what is held is seen,
+        // and what seems to have gone has. Acquire pairs with conclude and, for the size, with
+        // Magazine::push.
+        std::uint64_t drawn = drawn_[size_class].get_all();
+        for (;;) {
+            const std::uint64_t size = magazine(size_class).size();
+            const std::uint64_t again = drawn_[size_class].get_all();
+            if (again == drawn) return static_cast<std::int64_t>(drawn - size);
+            drawn = again;
+        }
     }
     /// Between the two a block that comes back counts as live: nobody ends the pool before the thread is
     /// done.

@@ -223,6 +223,7 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
                 found->large_seen_at_ms = now_ms;
             } else if (now_ms - found->large_seen_at_ms >= decay_ms / 2) {
                 lapsed += found->steal_large();
+                if (found->large().filled() != 0) return;  // in use again, or out of reach for good
             }
             left = true;
         });

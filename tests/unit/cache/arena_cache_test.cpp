@@ -134,6 +134,37 @@ TEST_F(ArenaCacheTest, WhatIsLiveIsKnownWithoutCountingReturns) {
     EXPECT_EQ(cache_->live(small), 0);
 }
 
+// What counts a block as gone before its return is over would end a released pool under the returning thread.
+TEST_F(ArenaCacheTest, ABlockOnItsWayBackCountsAsLiveForWhoeverLooks) {
+    const std::uint32_t small = base::size_class(64);
+    std::atomic<std::uint64_t> epoch{0};  // odd while a block is on its way back
+    std::atomic<bool> done{false};
+    std::atomic<int> seen_gone{0};
+    std::atomic<int> looks{0};
+    std::thread reader([&] {
+        while (!done) {
+            const std::uint64_t before = epoch;
+            const std::int64_t live = cache_->live(small);
+            if (before % 2 == 0 || epoch != before) continue;
+            ++looks;
+            if (live < 1) ++seen_gone;
+        }
+    });
+    for (int i = 0; i < 300'000; ++i) {
+        const arena::Block block = get(small);
+        ++epoch;
+        cache_->hold_return(small);
+        cache_->free_past_magazine(small, block);
+        for (int wait = 0; wait < i % 64; ++wait) static_cast<void>(done.load());
+        ++epoch;
+        cache_->conclude_return(small);
+    }
+    done = true;
+    reader.join();
+    EXPECT_GT(looks, 0);
+    EXPECT_EQ(seen_gone, 0) << "of " << looks;
+}
+
 TEST_F(ArenaCacheTest, FlushingGivesBlocksAndBudgetBack) {
     cycle(base::size_class(64), 50);
     cycle(base::size_class(4096), 50);
