@@ -2,6 +2,7 @@
 // Must not know: threads' caches; large blocks.
 #include "arena/slab_bin.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -12,6 +13,13 @@
 
 namespace numapool::arena {
 namespace {
+
+constexpr std::size_t kKeptEmptyBytes = std::size_t{512} << 10;  // of one class
+
+std::size_t slab_bytes(const Slab& slab) noexcept { return slab.shape.slices * base::kSliceBytes; }
+
+// More slabs than this are not searched for one that serves: a new one costs less.
+constexpr std::size_t kMostLooks = 64;
 
 std::size_t bitmap_words(const base::ClassShape& shape) noexcept { return (shape.blocks + 63) / 64; }
 
@@ -46,6 +54,14 @@ void SlabBin::relist(Slab* slab) noexcept {
     if (!available && slab->listed) unlink(slab);
 }
 
+bool SlabBin::claim(Slab& slab, const Taker& taker) noexcept {
+    // Relaxed: a hint.
+    const bool taken = slab.taker != nullptr && slab.taker != &taker &&
+                       slab.shape.block_bytes < kUnsharedBytes && slab.taker->load(std::memory_order_relaxed);
+    if (!taken) slab.taker = &taker;
+    return !taken;
+}
+
 Block SlabBin::pop_returned(Slab& slab) noexcept {
     std::size_t word = 0;
     while (slab.returned[word] == 0) ++word;
@@ -57,28 +73,32 @@ Block SlabBin::pop_returned(Slab& slab) noexcept {
     return block_of(slab, index);
 }
 
-std::size_t SlabBin::take_returned(Block* blocks, std::size_t most) noexcept {
+std::size_t SlabBin::take_returned(Block* blocks, std::size_t most, const Taker& taker) noexcept {
     const std::lock_guard lock(mutex_);
     std::size_t count = 0;
-    for (Slab* slab = slabs_; slab != nullptr && count < most && returned_ != 0;) {
+    std::size_t looks = kMostLooks;
+    for (Slab* slab = slabs_; slab != nullptr && count < most && returned_ != 0 && looks != 0; --looks) {
         Slab* next = slab->next;
-        while (count < most && slab->returned_count() != 0) blocks[count++] = pop_returned(*slab);
+        const bool mine = claim(*slab, taker);
+        while (mine && count < most && slab->returned_count() != 0) blocks[count++] = pop_returned(*slab);
         relist(slab);
         slab = next;
     }
     return count;
 }
 
-base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_class) noexcept {
+base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_class,
+                                           const Taker& taker) noexcept {
     const std::lock_guard lock(mutex_);
     Slab* slab = slabs_;
-    while (slab != nullptr && slab->returned_count() == 0 && slab->fresh == slab->shape.blocks)
-        slab = slab->next;
+    for (std::size_t looks = kMostLooks; slab != nullptr && !claim(*slab, taker);)
+        slab = --looks == 0 ? nullptr : slab->next;
     if (slab == nullptr) {
         auto made = make_slab(arena, size_class);
-        if (!made) return made.failure();
-        slab = *made;
+        if (!made && slabs_ == nullptr) return made.failure();
+        slab = made ? *made : slabs_;
     }
+    slab->taker = &taker;
     if (slab->returned_count() != 0) {  // given back since the caller looked, or a slab of reused memory
         const Block block = pop_returned(*slab);
         relist(slab);
@@ -146,9 +166,10 @@ void SlabBin::put(NodeArena& arena, const Block* blocks, std::size_t count) noex
         relist(slab);
         if (slab->used != 0) continue;
         slab->idle_since = now;
-        // One empty slab stays, so that a class in use keeps its memory; more go where other sizes can have
-        // them.
-        if (++empty_ > 1) retire(arena, slab);
+        // Some empty slabs stay, so that classes and threads in use keep their memory; more go where other
+        // sizes can have them.
+        const std::size_t kept = std::max<std::size_t>(kKeptEmptyBytes / slab_bytes(*slab), 1);
+        if (++empty_ > kept) retire(arena, slab);
     }
 }
 

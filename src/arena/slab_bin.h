@@ -14,6 +14,9 @@
 
 namespace numapool::arena {
 
+/// Whoever takes blocks, by the flag that says whether it still does. The flag is never unmapped.
+using Taker = std::atomic<bool>;
+
 /// A stretch of slices cut into blocks of one class. The record lies off the memory; a bitmap of returned
 /// blocks follows it.
 struct Slab {
@@ -28,6 +31,7 @@ struct Slab {
     bool recycled = false;         ///< made of memory that was returned before: no block is fresh
     bool listed = false;           ///< has a returned or fresh block, and so is in its bin's list
     const AddressRange* range = nullptr;
+    const Taker* taker = nullptr;  ///< who took a block from it last
     Slab* previous = nullptr;
     Slab* next = nullptr;
     std::uint64_t* returned = nullptr;  ///< a bit for each block that came back
@@ -60,10 +64,12 @@ struct FreshBlock {
 class SlabBin {
 public:
     /// Takes up to `most` blocks that were handed out before; returns how many there were. Their marks stay
-    /// 0.
-    std::size_t take_returned(Block* blocks, std::size_t most) noexcept;
-    /// Takes one block, from a new slab if need be.
-    base::Result<FreshBlock> take_new(NodeArena& arena, std::uint32_t size_class) noexcept;
+    /// 0. A slab of short blocks serves one taker at a time: the marks of neighbours share a cache line, for
+    /// which two threads would fight at every block.
+    std::size_t take_returned(Block* blocks, std::size_t most, const Taker& taker) noexcept;
+    /// Takes one block, from a new slab if need be; from another taker's only if there can be no new one.
+    base::Result<FreshBlock> take_new(NodeArena& arena, std::uint32_t size_class,
+                                      const Taker& taker) noexcept;
     /// Takes blocks back.
     void put(NodeArena& arena, const Block* blocks, std::size_t count) noexcept;
     /// Gives slabs without used blocks back to the arena if they are idle since `now_ms` - `age_ms` or
@@ -72,8 +78,13 @@ public:
 
     std::mutex& mutex() noexcept { return mutex_; }
 
+    /// Blocks from this size on have cache lines of marks of their own.
+    static constexpr std::size_t kUnsharedBytes = std::size_t{64} << kCoarseUnitShift;
+
 private:
     // All below: the caller holds mutex_.
+    /// Whether `taker` may take a block of the slab; if so, the slab is its own from now on.
+    static bool claim(Slab& slab, const Taker& taker) noexcept;
     Block pop_returned(Slab& slab) noexcept;
     base::Result<Slab*> make_slab(NodeArena& arena, std::uint32_t size_class) noexcept;
     void retire(NodeArena& arena, Slab* slab) noexcept;

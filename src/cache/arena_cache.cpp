@@ -19,7 +19,7 @@ bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
     if (got == 0) {
-        got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted);
+        got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted, active_);
         for (std::size_t i = 0; i < got; ++i)
             arena::set_mark(*magazine.blocks()[i].mark, arena::live_mark(size_class) | arena::kCachedBit);
     }
@@ -29,7 +29,7 @@ bool ArenaCache::refill(std::uint32_t size_class) noexcept {
 }
 
 base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t size_class) noexcept {
-    auto fresh = arena_->bin(size_class).take_new(*arena_, size_class);
+    auto fresh = arena_->bin(size_class).take_new(*arena_, size_class, active_);
     if (fresh) {
         arena::set_mark(*fresh->block.mark, arena::live_mark(size_class));
         drawn_[size_class].add(1);
@@ -88,8 +88,12 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
     if (count == 0) return;
     // The bottom of the stack is what was used longest ago.
     arena::Block* const blocks = magazine.blocks();
-    const std::size_t passed_on = shared_->depots[size_class].put(
-        blocks, count, base::class_bytes(size_class), shared_->budget.slab_bytes);
+    // Short ones go back to their slabs, and so to whoever has their neighbours: see SlabBin::take_returned.
+    const std::size_t block_bytes = base::class_bytes(size_class);
+    const std::size_t passed_on =
+        block_bytes < arena::SlabBin::kUnsharedBytes
+            ? 0
+            : shared_->depots[size_class].put(blocks, count, block_bytes, shared_->budget.slab_bytes);
     if (passed_on != count) arena_->bin(size_class).put(*arena_, blocks + passed_on, count - passed_on);
     std::copy(blocks + count, blocks + magazine.size(), blocks);
     magazine.resize(magazine.size() - count);

@@ -95,8 +95,10 @@ public:
 
     /// Puts a live block back to its slab.
     void put_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
-    /// Puts every small and medium block back to its slab and gives the budget back.
+    /// Puts every small and medium block to the depots or back to its slab, and gives the budget back.
     void flush_magazines() noexcept;
+    /// Says whether a thread has the cache now.
+    void set_active(bool active) noexcept { active_.store(active, std::memory_order_relaxed); }
     /// Empties the large slots and gives their budget back.
     void close_large() noexcept;
     std::size_t ready_blocks(Tier tier) const noexcept;
@@ -115,6 +117,7 @@ private:
     SharedBlocks* shared_ = nullptr;
     LargeSlots large_;
     std::uint32_t next_to_search_ = 0;
+    arena::Taker active_{true};
     /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
     /// nothing, because this and the magazine's size tell what is live.
     std::array<base::Counter, base::kSizeClasses> drawn_{};

@@ -82,7 +82,8 @@ TEST_F(PrefaultTest, TheUnusedEndOfASlabStaysPrefaulted) {
     ASSERT_TRUE(prefault(arena_, 4 * kMiB));
     const std::uint32_t size_class = base::size_class(200 << 10);
     SlabBin& bin = arena_.bin(size_class);
-    auto block = bin.take_new(arena_, size_class);
+    const Taker taker{true};
+    auto block = bin.take_new(arena_, size_class, taker);
     ASSERT_TRUE(block);
     EXPECT_FALSE(block->reused);
     const Extent all{block->block.address, base::class_bytes(size_class)};

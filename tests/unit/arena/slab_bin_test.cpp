@@ -15,9 +15,10 @@ protected:
     static constexpr std::uint32_t kClass = base::size_class(4096);
     const base::ClassShape& shape_ = base::kClassShapes[kClass];
     SlabBin& bin_ = arena_.bin(kClass);
+    Taker taker_{true};
 
     FreshBlock take() {
-        auto made = bin_.take_new(arena_, kClass);
+        auto made = bin_.take_new(arena_, kClass, taker_);
         EXPECT_TRUE(made);
         return made ? *made : FreshBlock{};
     }
@@ -48,35 +49,61 @@ TEST_F(SlabBinTest, ReturnedBlocksComeFirstAndAreCalledReused) {
     EXPECT_TRUE(again.reused);
 }
 
+TEST_F(SlabBinTest, ASlabOfShortBlocksServesOneTakerAtATime) {
+    Taker other{true};
+    const auto mine = take(3);
+    auto theirs = bin_.take_new(arena_, kClass, other);
+    ASSERT_TRUE(theirs);
+    EXPECT_FALSE(theirs->reused);
+    EXPECT_GE(theirs->block.address - mine[0].address, std::size_t{shape_.slices} * base::kSliceBytes)
+        << "of a slab of its own";
+    bin_.put(arena_, mine.data(), 3);
+    Block got[8];
+    EXPECT_EQ(bin_.take_returned(got, 8, other), 0U);
+    taker_ = false;
+    EXPECT_EQ(bin_.take_returned(got, 8, other), 3U) << "who has gone leaves it to others";
+    EXPECT_EQ(bin_.take_returned(got, 8, taker_), 0U);
+}
+
+TEST_F(SlabBinTest, SlabsOfLongBlocksServeAll) {
+    Taker other{true};
+    const std::uint32_t big = base::size_class(100'000);
+    SlabBin& bin = arena_.bin(big);
+    auto first = bin.take_new(arena_, big, taker_);
+    auto second = bin.take_new(arena_, big, other);
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(second->block.address - first->block.address, base::class_bytes(big));
+}
+
 TEST_F(SlabBinTest, TakesAsManyReturnedOnesAsThereAre) {
     const auto blocks = take(7);
-    EXPECT_EQ(bin_.take_returned(nullptr, 0), 0U);
+    EXPECT_EQ(bin_.take_returned(nullptr, 0, taker_), 0U);
     bin_.put(arena_, blocks.data(), 3);
     Block got[8];
-    EXPECT_EQ(bin_.take_returned(got, 2), 2U);
-    EXPECT_EQ(bin_.take_returned(got, 8), 1U);
-    EXPECT_EQ(bin_.take_returned(got, 8), 0U);
+    EXPECT_EQ(bin_.take_returned(got, 2, taker_), 2U);
+    EXPECT_EQ(bin_.take_returned(got, 8, taker_), 1U);
+    EXPECT_EQ(bin_.take_returned(got, 8, taker_), 0U);
 }
 
 TEST_F(SlabBinTest, OnlyTouchedSlicesAreCommitted) {
     const std::uint32_t big = base::size_class(200 << 10);
-    auto first = arena_.bin(big).take_new(arena_, big);
+    auto first = arena_.bin(big).take_new(arena_, big, taker_);
     ASSERT_TRUE(first);
     EXPECT_EQ(arena_.committed_bytes(), 4 * base::kSliceBytes) << "200 KiB in slices of 64 KiB";
     EXPECT_EQ(budget_.committed(), arena_.committed_bytes());
     EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), arena_.committed_bytes());
 }
 
-TEST_F(SlabBinTest, OneEmptySlabStaysAndMoreGoBack) {
-    auto blocks = take(shape_.blocks * 3U);
+TEST_F(SlabBinTest, HalfAMebibyteOfEmptySlabsStaysAndMoreGoesBack) {
+    auto blocks = take(shape_.blocks * 12U);
     const std::size_t slab = shape_.slices * base::kSliceBytes;
-    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 3 * slab);
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 12 * slab);
     bin_.put(arena_, blocks.data(), blocks.size());
-    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), slab);
-    EXPECT_EQ(arena_.committed_bytes(), 3 * slab) << "what went back is idle, not gone";
+    EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), kMiB / 2);
+    EXPECT_EQ(arena_.committed_bytes(), 12 * slab) << "what went back is idle, not gone";
     EXPECT_FALSE(bin_.retire_empty(arena_, 0, 0));
     EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 0U);
-    EXPECT_EQ(arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim), 3 * slab);
+    EXPECT_EQ(arena_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim), 12 * slab);
     EXPECT_EQ(arena_.committed_bytes(), 0U);
 }
 
@@ -85,7 +112,7 @@ TEST_F(SlabBinTest, MemoryOfAnEmptiedSlabServesOtherSizesAsAHit) {
     bin_.put(arena_, blocks.data(), blocks.size());
     bin_.retire_empty(arena_, 0, 0);
     const std::uint32_t other = base::size_class(1024);
-    auto block = arena_.bin(other).take_new(arena_, other);
+    auto block = arena_.bin(other).take_new(arena_, other, taker_);
     ASSERT_TRUE(block);
     EXPECT_TRUE(block->reused);
     EXPECT_EQ(arena_.committed_bytes(), 2 * shape_.slices * base::kSliceBytes) << "nothing new";
@@ -101,7 +128,7 @@ TEST_F(SlabBinTest, MemoryThatNoBufferHeldIsNoHit) {
 TEST_F(SlabBinTest, PartlyUsedSlabsKeepTheirAccountsStraight) {
     const std::uint32_t big = base::size_class(200 << 10);
     for (int round = 0; round < 3; ++round) {
-        auto block = arena_.bin(big).take_new(arena_, big);
+        auto block = arena_.bin(big).take_new(arena_, big, taker_);
         ASSERT_TRUE(block);
         arena_.bin(big).put(arena_, &block->block, 1);
         arena_.bin(big).retire_empty(arena_, 0, 0);
@@ -118,16 +145,16 @@ TEST_F(SlabBinTest, TheLimitIsToldAndNothingIsLost) {
     NodeArena arena(settings(tight));
     const std::uint32_t big = base::size_class(64 << 10);
     SlabBin& bin = arena.bin(big);
-    auto first = bin.take_new(arena, big);
-    auto second = bin.take_new(arena, big);
+    auto first = bin.take_new(arena, big, taker_);
+    auto second = bin.take_new(arena, big, taker_);
     ASSERT_TRUE(first);
     ASSERT_TRUE(second);
-    auto third = bin.take_new(arena, big);
+    auto third = bin.take_new(arena, big, taker_);
     ASSERT_FALSE(third);
     EXPECT_EQ(third.failure().code, ErrorCode::kLimitExceeded);
     EXPECT_EQ(tight.committed(), 2 * base::kSliceBytes);
     bin.put(arena, &first->block, 1);
-    auto again = bin.take_new(arena, big);
+    auto again = bin.take_new(arena, big, taker_);
     ASSERT_TRUE(again);
     EXPECT_EQ(again->block.address, first->block.address);
 }
