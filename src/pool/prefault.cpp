@@ -21,10 +21,22 @@ namespace {
 
 constexpr std::uint64_t kNotTold = std::numeric_limits<std::uint64_t>::max();
 
+/// What the nodes have that the process's cpuset allows it.
+std::uint64_t allowed_nodes_bytes(const std::string& files_root) {
+    std::uint64_t all = 0;
+    const auto nodes = topology::read_allowed_nodes(files_root);
+    for (const int node : nodes.value_or(std::vector<int>{})) {
+        // Numbers that no node has are allowed as a rule.
+        if (const auto memory = topology::read_node_memory(files_root, node)) all += memory->available_bytes;
+    }
+    return all == 0 ? kNotTold : all;
+}
+
 /// Bytes that this process can touch before the kernel would have to swap or kill.
 std::uint64_t available_bytes(const std::string& files_root) noexcept {
     std::uint64_t least = kNotTold;
     try {
+        least = allowed_nodes_bytes(files_root);
         if (const auto machine = topology::read_machine_memory(files_root))
             least = std::min(least, machine->available_bytes);
         if (const auto room = pressure::read_memory_limit(files_root).room_bytes)

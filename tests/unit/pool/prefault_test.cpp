@@ -234,6 +234,24 @@ TEST_F(Prefault, MemoryThatIsNotThereIsNotTouched) {
     EXPECT_TRUE(pool->initialize(49 * kMiB));
 }
 
+TEST_F(Prefault, NodesThatTheCpusetForbidsHaveNothingForIt) {
+    const MadeUpFiles files;
+    files.write("/proc/meminfo", "MemTotal: 9000000 kB\nMemFree: 1000 kB\nMemAvailable: 8000000 kB\n");
+    files.write("/proc/self/status", "Mems_allowed_list:\t1,3\n");
+    files.write("/sys/devices/system/node/node0/meminfo",
+                "Node 0 MemTotal: 9000000 kB\nNode 0 MemFree: 8000000 kB\n");
+    files.write("/sys/devices/system/node/node1/meminfo",
+                "Node 1 MemTotal: 900000 kB\nNode 1 MemFree: 92160 kB\nNode 1 Inactive(file): 10240 kB\n");
+    PlayedPool pool(quiet_options(), two_nodes(), files.root());
+    auto done = pool->initialize(kNodeBytes);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.failure().code, ErrorCode::kOutOfMemory);
+    EXPECT_EQ(done.failure().bound, 100 * kMiB);
+    EXPECT_TRUE(FakeSystemCalls::populates().empty());
+    expect_nothing_held(pool);
+    EXPECT_TRUE(pool->initialize(49 * kMiB));
+}
+
 class StrictPrefault : public Prefault {
 protected:
     static PoolOptions strict() {

@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -67,6 +68,13 @@ inline double share_on(const PageMap& map, int node) {
     std::fputs("\n", stdout);
     std::fflush(stdout);
     va_end(values);
+}
+
+/// Whether the kernel moves pages by itself to where they are used.
+inline bool kernel_balances() {
+    int balancing = 0;
+    std::ifstream("/proc/sys/kernel/numa_balancing") >> balancing;
+    return balancing != 0;
 }
 
 }  // namespace numapool::vm
