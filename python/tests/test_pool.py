@@ -7,13 +7,13 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import numapool
 import numpy as np
 import pytest
 from conftest import held_adds_up
+from threads import run_in_threads
 
 
 def test_the_constructor_is_the_documented_one() -> None:
@@ -299,30 +299,20 @@ def test_monitoring_off_keeps_every_key() -> None:
 
 
 def test_threads_share_a_pool(pool: numapool.MemoryPool) -> None:
-    errors: list[BaseException] = []
-
     def work(seed: int) -> None:
-        try:
-            random = np.random.default_rng(seed)
-            held: list[Any] = []
-            for step in range(2000):
-                if held and random.random() < 0.5:
-                    array, stamp = held.pop(random.integers(len(held)))
-                    assert (array == stamp).all()
-                    pool.return_buffer(array)
-                else:
-                    array = pool.get_buffer(int(random.integers(1, 60_000)), np.int64)
-                    array[:] = seed * 10_000 + step
-                    held.append((array, seed * 10_000 + step))
-        except BaseException as error:
-            errors.append(error)
+        random = np.random.default_rng(seed)
+        held: list[Any] = []
+        for step in range(2000):
+            if held and random.random() < 0.5:
+                array, stamp = held.pop(random.integers(len(held)))
+                assert (array == stamp).all()
+                pool.return_buffer(array)
+            else:
+                array = pool.get_buffer(int(random.integers(1, 60_000)), np.int64)
+                array[:] = seed * 10_000 + step
+                held.append((array, seed * 10_000 + step))
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
+    run_in_threads(4, work)
     figures = pool.get_statistics()
     assert figures["live_buffers"] == 0 and held_adds_up(figures)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import held_adds_up
 from processes import printed
+from threads import run_in_threads
 
 Array = np.ndarray[Any, Any]
 
@@ -160,28 +160,18 @@ def test_f16_a_callback_of_the_return_itself(pool: numapool.MemoryPool) -> None:
 
 
 def test_f18_threads_with_the_same_few_requests(pool: numapool.MemoryPool) -> None:
-    errors: list[BaseException] = []
-
     def work(seed: int) -> None:
-        try:
-            random = np.random.default_rng(seed)
-            for step in range(3000):
-                n = int(random.integers(1, 4)) * 50
-                array = pool.get_buffer(shape=(n, n), dtype=np.int32)
-                array[:] = stamp = seed * 10_000 + step
-                view = array[1:, ::2] if step % 3 == 0 else None
-                assert array.shape == (n, n) and (array == stamp).all()
-                pool.return_buffer(array)
-                assert view is None or (view == stamp).all()
-        except BaseException as error:
-            errors.append(error)
+        random = np.random.default_rng(seed)
+        for step in range(3000):
+            n = int(random.integers(1, 4)) * 50
+            array = pool.get_buffer(shape=(n, n), dtype=np.int32)
+            array[:] = stamp = seed * 10_000 + step
+            view = array[1:, ::2] if step % 3 == 0 else None
+            assert array.shape == (n, n) and (array == stamp).all()
+            pool.return_buffer(array)
+            assert view is None or (view == stamp).all()
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
+    run_in_threads(4, work)
     figures = pool.get_statistics()
     assert figures["total_allocations"] == 4 * 3000
     assert figures["live_buffers"] == 0 and held_adds_up(figures)

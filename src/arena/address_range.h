@@ -9,6 +9,7 @@
 
 #include "arena/block_marks.h"
 #include "arena/slice_entry.h"
+#include "arena/window.h"
 #include "base/size_classes.h"
 
 namespace numapool::arena {

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -51,20 +50,5 @@ inline void mark_live(BlockMark& mark) noexcept {
     set_mark(mark, mark.load(std::memory_order_relaxed) & ~std::uint32_t{kCachedBit});
 #endif
 }
-
-/// Where the records for a stretch of addresses are, one for each unit.
-template <class Record>
-struct Window {
-    std::uintptr_t base = 0;
-    std::size_t units = 0;  ///< none, and no address is inside
-    Record* records = nullptr;
-
-    /// The unit that starts at `address`, `units` or more if none does: rotated, a remainder makes a number
-    /// beyond all units.
-    template <unsigned kUnitShift>
-    constexpr std::size_t unit_at(std::uintptr_t address) const noexcept {
-        return std::rotr(address - base, kUnitShift);
-    }
-};
 
 }  // namespace numapool::arena

@@ -138,7 +138,6 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     slab->idle_since = static_cast<std::uint32_t>(os::coarse_milliseconds());
     slab->returned = reinterpret_cast<std::uint64_t*>(slab + 1);
     for (std::size_t word = 0; word < bitmap_words(shape); ++word) slab->returned[word] = 0;
-    slab->recycled = memory->reused();
     if (memory->committed) slab->charged = shape.slices;
     if (memory->reused()) {
         for (std::uint32_t i = 0; i < shape.blocks; ++i) slab->returned[i / 64] |= std::uint64_t{1} << i % 64;
@@ -181,7 +180,7 @@ void SlabBin::retire(NodeArena& arena, Slab* slab) noexcept {
     // A slice of which part was handed out counts as all of it: set apart, such slices would keep what lies
     // around them from merging, and a class whose blocks do not fill their slab would never hit.
     const std::size_t bytes = std::size_t{slab->fresh} * slab->shape.block_bytes;
-    const bool all = slab->recycled || slab->fresh == slab->shape.blocks;
+    const bool all = slab->fresh == slab->shape.blocks;
     const std::size_t handed_out = (bytes + base::kSliceBytes - 1) / base::kSliceBytes;
     arena.put_slab_memory(*slab, tier, all ? slab->charged : handed_out, slab->charged);
     arena.free_record(slab, record_bytes(slab->shape));

@@ -28,7 +28,6 @@ struct Slab {
     std::uint32_t fresh = 0;       ///< blocks from here on were never handed out
     std::uint32_t charged = 0;     ///< slices counted as committed
     std::uint32_t idle_since = 0;  ///< coarse milliseconds when the last block came back
-    bool recycled = false;         ///< made of memory that was returned before: no block is fresh
     bool listed = false;           ///< has a returned or fresh block, and so is in its bin's list
     const AddressRange* range = nullptr;
     const Taker* taker = nullptr;  ///< who took a block from it last

@@ -23,7 +23,6 @@ enum class RunKind : std::uint8_t {
 inline constexpr std::size_t kSearchableKinds = 3;
 
 enum class BlockState : std::uint8_t {
-    kNone = 0,
     kLive = 1,    ///< handed out
     kCached = 2,  ///< returned, kept ready by a thread's cache
     kNew = 3,     ///< handed out; large blocks: its pages were not looked up since they came from the system

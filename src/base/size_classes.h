@@ -23,10 +23,12 @@ inline constexpr std::size_t kSlicesPerGranule = kGranuleBytes / kSliceBytes;
 inline constexpr std::size_t kMaxSlabBlockBytes = std::size_t{1}
                                                   << 20;  ///< the largest small or medium block
 
-inline constexpr std::uint32_t kLinearClasses = 16;
+inline constexpr std::size_t kLinearStep = 64;
+inline constexpr std::size_t kLinearBytes = 1024;  ///< up to here sizes go in such steps
+inline constexpr std::uint32_t kLinearClasses = kLinearBytes / kLinearStep;
 inline constexpr std::uint32_t kSizeClasses = kLinearClasses + 8 * 10;
 
-/// The class whose blocks hold `bytes`, more than 1024 and up to kMaxSlabBlockBytes.
+/// The class whose blocks hold `bytes`, more than kLinearBytes and up to kMaxSlabBlockBytes.
 constexpr std::uint32_t geometric_class(std::size_t bytes) noexcept {
     const std::size_t last = bytes - 1;
     const unsigned doubling = floor_log2(last);
@@ -36,8 +38,8 @@ constexpr std::uint32_t geometric_class(std::size_t bytes) noexcept {
 
 /// The class whose blocks hold `bytes`, 0 to kMaxSlabBlockBytes.
 constexpr std::uint32_t size_class(std::size_t bytes) noexcept {
-    if (bytes > 1024) return geometric_class(bytes);
-    return bytes == 0 ? 0 : static_cast<std::uint32_t>((bytes - 1) >> 6);
+    if (bytes > kLinearBytes) return geometric_class(bytes);
+    return bytes == 0 ? 0 : static_cast<std::uint32_t>((bytes - 1) / kLinearStep);
 }
 
 constexpr std::size_t class_bytes(std::uint32_t size_class) noexcept {

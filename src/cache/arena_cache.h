@@ -31,8 +31,7 @@ struct ThreadFigures {
     base::Counter auto_returns;
 };
 
-/// Thread safety: its thread only, but for steal_large, ready_blocks, live and the
-/// figures.
+/// Thread safety: its thread only, but for steal_large, ready_blocks, live and the figures.
 class ArenaCache {
     // By the mark of a class's live blocks. First, so that one is found without an offset.
     std::array<Magazine, base::kSizeClasses + 1> magazines_{};

@@ -1,5 +1,5 @@
 // Owns: ready blocks of one size class on their way from threads that have too many to threads that have
-// none. Must not know: threads, slabs.
+// none, and what else those threads share. Must not know: threads.
 #pragma once
 
 #include <algorithm>

@@ -27,8 +27,9 @@ namespace numapool::detail {
 /// A block that `cache` has ready; nullptr if there is none.
 [[gnu::always_inline]] inline void* take_ready(cache::ArenaCache& cache, std::size_t bytes) noexcept {
     // No bytes at all lead to the magazine that is always empty, as does what is too much for the sum.
-    if (bytes + 63 < 1024 + 64) [[likely]]
-        return take_ready(cache.magazine_of(static_cast<std::uint32_t>((bytes + 63) >> 6)), bytes);
+    const std::size_t padded = bytes + base::kLinearStep - 1;
+    if (padded < base::kLinearBytes + base::kLinearStep) [[likely]]
+        return take_ready(cache.magazine_of(static_cast<std::uint32_t>(padded / base::kLinearStep)), bytes);
     if (bytes <= base::kMaxSlabBlockBytes)
         return take_ready(cache.magazine(base::geometric_class(bytes)), bytes);
     const cache::KeptBlock* kept = nullptr;
@@ -178,7 +179,6 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     cache::hot_cache.set(key + range->arena_index, *cache);
     const std::size_t slice = range->index_of(address);
     const arena::SliceEntry entry = range->entry(slice);
-    bool taken = false;
     if (entry.is_slab()) {
         const arena::Slab& slab = *entry.slab();
         const arena::Block found = arena::block_at(slab, address);
@@ -190,10 +190,11 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
             cache->conclude_return(slab.size_class);  // last: see above
             return ErrorCode::kOk;
         }
-    } else if (address == range->address_of(slice)) {
-        taken = put_ready_large(*cache, range->entries[slice], address, by, pool->options_);
+    } else if (address == range->address_of(slice) &&
+               put_ready_large(*cache, range->entries[slice], address, by, pool->options_)) {
+        return ErrorCode::kOk;
     }
-    return taken ? ErrorCode::kOk : pool->return_slow(*range, address, by);
+    return pool->return_slow(*range, address, by);
 }
 
 }  // namespace numapool::detail

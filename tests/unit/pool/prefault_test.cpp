@@ -21,6 +21,7 @@
 #include "played_pool.h"
 #include "pool/failure_message.h"
 #include "pool/populate_crew.h"
+#include "topology/cpu_binding.h"
 
 namespace numapool::detail {
 namespace {
@@ -28,21 +29,11 @@ namespace {
 using fakes::MadeUpFiles;
 using fakes::PopulatedRange;
 
-std::vector<int> own_cpus() {
-    cpu_set_t set;
-    std::vector<int> cpus;
-    if (::sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
-    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-        if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
-    }
-    return cpus;
-}
-
 /// Two nodes: the first CPU of this process is node 0's, its last one is node 1's; the same where it has one.
 Topology two_nodes() {
     Topology machine = synthetic_topology("numa:2 core:1 pu:1");
-    machine.nodes[0].cpus = {own_cpus().front()};
-    machine.nodes[1].cpus = {own_cpus().back()};
+    machine.nodes[0].cpus = {topology::current_cpus().front()};
+    machine.nodes[1].cpus = {topology::current_cpus().back()};
     return machine;
 }
 
@@ -87,7 +78,7 @@ protected:
 
 TEST_F(Prefault, EachNodesPagesComeFromThreadsOnItsCpus) {
     const Topology machine = two_nodes();
-    const std::vector<int> before = own_cpus();
+    const std::vector<int> before = topology::current_cpus();
     PlayedPool pool(quiet_options(), machine);
     ASSERT_TRUE(pool->initialize(kNodeBytes));
     EXPECT_EQ(populated(pool), (std::vector{kNodeBytes, kNodeBytes}));
@@ -96,7 +87,7 @@ TEST_F(Prefault, EachNodesPagesComeFromThreadsOnItsCpus) {
         EXPECT_EQ(range.cpus, machine.nodes[node].cpus);
         EXPECT_EQ(range.begin % base::kGranuleBytes, 0U) << "huge pages are not cut";
     }
-    EXPECT_EQ(own_cpus(), before);
+    EXPECT_EQ(topology::current_cpus(), before);
     EXPECT_EQ(pool->resident_bytes(), 2 * kNodeBytes);
     EXPECT_EQ(pool->statistics().idle_bytes, 2 * kNodeBytes);
     for (const PlacementCheck& check : pool->verify_placement()) {
@@ -304,7 +295,7 @@ TEST_F(StrictPrefault, LargeStrictRequestsShareTheWork) {
     const Request request{.placement = Placement::on_node(1), .bind = BindMode::kStrict};
     void* small = pool.get(3 * kMiB, request);
     ASSERT_EQ(FakeSystemCalls::populates().size(), 1U);
-    EXPECT_EQ(FakeSystemCalls::populates()[0].cpus, own_cpus()) << "not worth a move";
+    EXPECT_EQ(FakeSystemCalls::populates()[0].cpus, topology::current_cpus()) << "not worth a move";
     void* large = pool.get(kNodeBytes, request);
     ASSERT_NE(large, nullptr);
     EXPECT_EQ(populated(pool)[1], kNodeBytes + 3 * kMiB);
