@@ -60,6 +60,11 @@ struct AddressRange {
     BlockMark& mark_of(std::uintptr_t address) const noexcept {
         return marks[(address - base) >> unit_shift];
     }
+    /// The mark of the block that starts at `address`; 0 if none does.
+    std::uint32_t mark_at(std::uintptr_t address) const noexcept {
+        if ((address & ((std::uintptr_t{1} << unit_shift) - 1)) != 0) return 0;
+        return mark_of(address).load(std::memory_order_relaxed);
+    }
     Window<BlockMark> marks_window() const noexcept {
         return {base, slices * base::kSliceBytes >> unit_shift, marks};
     }

@@ -8,6 +8,7 @@
 
 #include "arena/idle_age.h"
 #include "arena/node_arena.h"
+#include "arena/seal.h"
 #include "base/bits.h"
 #include "os/virtual_memory.h"
 
@@ -18,18 +19,10 @@ constexpr std::size_t kKeptEmptyBytes = std::size_t{512} << 10;  // of one class
 
 std::size_t slab_bytes(const Slab& slab) noexcept { return slab.shape.slices * base::kSliceBytes; }
 
-// More slabs than this are not searched for one that serves: a new one costs less.
-constexpr std::size_t kMostLooks = 64;
-
 std::size_t bitmap_words(const base::ClassShape& shape) noexcept { return (shape.blocks + 63) / 64; }
 
 std::size_t record_bytes(const base::ClassShape& shape) noexcept {
     return base::align_up(sizeof(Slab) + bitmap_words(shape) * sizeof(std::uint64_t), 64);
-}
-
-Block block_of(const Slab& slab, std::uint32_t index) noexcept {
-    const std::uintptr_t address = slab.address_of(index);
-    return {address, &slab.range->mark_of(address)};
 }
 
 }  // namespace
@@ -54,15 +47,7 @@ void SlabBin::relist(Slab* slab) noexcept {
     if (!available && slab->listed) unlink(slab);
 }
 
-bool SlabBin::claim(Slab& slab, const Taker& taker) noexcept {
-    // Relaxed: a hint.
-    const bool taken = slab.taker != nullptr && slab.taker != &taker &&
-                       slab.shape.block_bytes < kUnsharedBytes && slab.taker->load(std::memory_order_relaxed);
-    if (!taken) slab.taker = &taker;
-    return !taken;
-}
-
-Block SlabBin::pop_returned(Slab& slab) noexcept {
+std::uintptr_t SlabBin::pop_returned(Slab& slab) noexcept {
     std::size_t word = 0;
     while (slab.returned[word] == 0) ++word;
     const auto bit = static_cast<std::size_t>(std::countr_zero(slab.returned[word]));
@@ -70,37 +55,35 @@ Block SlabBin::pop_returned(Slab& slab) noexcept {
     const auto index = static_cast<std::uint32_t>(word * 64 + bit);
     if (slab.used++ == 0) --empty_;
     --returned_;
-    return block_of(slab, index);
+    const std::uintptr_t block = slab.address_of(index);
+    BlockMark& mark = slab.range->mark_of(block);
+    if (mark.load(std::memory_order_relaxed) == 0) {  // handed out, but as part of something else
+        set_mark(mark, mark_of_class(slab.size_class));
+        static_cast<void>(seal(block));
+    }
+    return block;
 }
 
-std::size_t SlabBin::take_returned(Block* blocks, std::size_t most, const Taker& taker) noexcept {
+std::size_t SlabBin::take_returned(std::uintptr_t* blocks, std::size_t most) noexcept {
     const std::lock_guard lock(mutex_);
     std::size_t count = 0;
-    std::size_t looks = kMostLooks;
-    for (Slab* slab = slabs_; slab != nullptr && count < most && returned_ != 0 && looks != 0; --looks) {
+    for (Slab* slab = slabs_; slab != nullptr && count < most && returned_ != 0;) {
         Slab* next = slab->next;
-        const bool mine = claim(*slab, taker);
-        while (mine && count < most && slab->returned_count() != 0) blocks[count++] = pop_returned(*slab);
+        while (count < most && slab->returned_count() != 0) blocks[count++] = pop_returned(*slab);
         relist(slab);
         slab = next;
     }
     return count;
 }
 
-base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_class,
-                                           const Taker& taker) noexcept {
+base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_class) noexcept {
     const std::lock_guard lock(mutex_);
-    Slab* slab = slabs_;
-    for (std::size_t looks = kMostLooks; slab != nullptr && !claim(*slab, taker);)
-        slab = --looks == 0 ? nullptr : slab->next;
-    if (slab == nullptr) {
-        auto made = make_slab(arena, size_class);
-        if (!made && slabs_ == nullptr) return made.failure();
-        slab = made ? *made : slabs_;
+    if (slabs_ == nullptr) {
+        if (auto made = make_slab(arena, size_class); !made) return made.failure();
     }
-    slab->taker = &taker;
+    Slab* slab = slabs_;
     if (slab->returned_count() != 0) {  // given back since the caller looked, or a slab of reused memory
-        const Block block = pop_returned(*slab);
+        const std::uintptr_t block = pop_returned(*slab);
         relist(slab);
         return FreshBlock{block, true};
     }
@@ -117,7 +100,9 @@ base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_
     const std::uint32_t index = slab->fresh++;
     if (slab->used++ == 0) --empty_;
     relist(slab);
-    return FreshBlock{block_of(*slab, index), false};
+    const std::uintptr_t block = slab->address_of(index);
+    set_mark(slab->range->mark_of(block), mark_of_class(size_class));
+    return FreshBlock{block, false};
 }
 
 base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_class) noexcept {
@@ -151,15 +136,17 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     return slab;
 }
 
-void SlabBin::put(NodeArena& arena, const Block* blocks, std::size_t count) noexcept {
+void SlabBin::put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t count) noexcept {
     const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < count; ++i) {
-        const AddressRange* range = find_range(blocks[i].address);
-        Slab* slab = range->entry(range->index_of(blocks[i].address)).slab();
-        const std::uint32_t index = base::block_index(slab->shape, blocks[i].address - slab->base);
-        set_mark(*blocks[i].mark, 0);
-        slab->returned[index / 64] |= std::uint64_t{1} << index % 64;
+        const AddressRange* range = find_range(blocks[i]);
+        Slab* slab = range->entry(range->index_of(blocks[i])).slab();
+        const std::uint32_t index = base::block_index(slab->shape, blocks[i] - slab->base);
+        std::uint64_t& word = slab->returned[index / 64];
+        const std::uint64_t bit = std::uint64_t{1} << index % 64;
+        if ((word & bit) != 0) continue;  // returned twice, and written to in between: see seal.h
+        word |= bit;
         ++returned_;
         --slab->used;
         relist(slab);
@@ -172,6 +159,12 @@ void SlabBin::put(NodeArena& arena, const Block* blocks, std::size_t count) noex
     }
 }
 
+bool SlabBin::has_returned(const Slab& slab, std::uintptr_t address) noexcept {
+    const std::lock_guard lock(mutex_);
+    const std::uint32_t index = base::block_index(slab.shape, address - slab.base);
+    return (slab.returned[index / 64] >> index % 64 & 1) != 0;
+}
+
 void SlabBin::retire(NodeArena& arena, Slab* slab) noexcept {
     unlink(slab);
     --empty_;
@@ -182,6 +175,7 @@ void SlabBin::retire(NodeArena& arena, Slab* slab) noexcept {
     const std::size_t bytes = std::size_t{slab->fresh} * slab->shape.block_bytes;
     const bool all = slab->fresh == slab->shape.blocks;
     const std::size_t handed_out = (bytes + base::kSliceBytes - 1) / base::kSliceBytes;
+    for (std::uint32_t i = 0; i < slab->fresh; ++i) set_mark(slab->range->mark_of(slab->address_of(i)), 0);
     arena.put_slab_memory(*slab, tier, all ? slab->charged : handed_out, slab->charged);
     arena.free_record(slab, record_bytes(slab->shape));
 }

@@ -2,20 +2,15 @@
 // Must not know: threads' caches; large blocks.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 
 #include "arena/address_range.h"
-#include "arena/block_marks.h"
 #include "base/result.h"
 #include "base/size_classes.h"
 
 namespace numapool::arena {
-
-/// Whoever takes blocks, by the flag that says whether it still does. The flag is never unmapped.
-using Taker = std::atomic<bool>;
 
 /// A stretch of slices cut into blocks of one class. The record lies off the memory; a bitmap of returned
 /// blocks follows it.
@@ -30,7 +25,6 @@ struct Slab {
     std::uint32_t idle_since = 0;  ///< coarse milliseconds when the last block came back
     bool listed = false;           ///< has a returned or fresh block, and so is in its bin's list
     const AddressRange* range = nullptr;
-    const Taker* taker = nullptr;  ///< who took a block from it last
     Slab* previous = nullptr;
     Slab* next = nullptr;
     std::uint64_t* returned = nullptr;  ///< a bit for each block that came back
@@ -41,50 +35,32 @@ struct Slab {
     }
 };
 
-/// A block and its mark.
-struct Block {
-    std::uintptr_t address = 0;
-    BlockMark* mark = nullptr;
-};
-
-/// The slab's block that starts at `address`; Block{} if none does.
-inline Block block_at(const Slab& slab, std::uintptr_t address) noexcept {
-    const base::BlockPosition at = base::block_position(slab.shape, address - slab.base);
-    if (!at.starts || at.index >= slab.shape.blocks) return {};
-    return {address, &slab.range->mark_of(address)};
-}
-
 struct FreshBlock {
-    Block block;
-    bool reused = false;  ///< an earlier buffer returned it; if not, it reads zero
+    std::uintptr_t address = 0;
+    bool reused = false;  ///< an earlier buffer had it, and it is sealed; if not, it reads zero
 };
 
 /// Thread safety: every function may be called from any thread.
 class SlabBin {
 public:
-    /// Takes up to `most` blocks that were handed out before; returns how many there were. Their marks stay
-    /// 0. A slab of short blocks serves one taker at a time: the marks of neighbours share a cache line, for
-    /// which two threads would fight at every block.
-    std::size_t take_returned(Block* blocks, std::size_t most, const Taker& taker) noexcept;
-    /// Takes one block, from a new slab if need be; from another taker's only if there can be no new one.
-    base::Result<FreshBlock> take_new(NodeArena& arena, std::uint32_t size_class,
-                                      const Taker& taker) noexcept;
-    /// Takes blocks back.
-    void put(NodeArena& arena, const Block* blocks, std::size_t count) noexcept;
+    /// Takes up to `most` blocks of memory that was handed out before, sealed but where someone wrote to one
+    /// after its return; returns how many there were.
+    std::size_t take_returned(std::uintptr_t* blocks, std::size_t most) noexcept;
+    /// Takes one block, from a new slab if need be.
+    base::Result<FreshBlock> take_new(NodeArena& arena, std::uint32_t size_class) noexcept;
+    /// Takes sealed blocks back.
+    void put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t count) noexcept;
+    /// Whether the slab's block at `address` was taken back.
+    bool has_returned(const Slab& slab, std::uintptr_t address) noexcept;
     /// Gives slabs without used blocks back to the arena if they are idle since `now_ms` - `age_ms` or
     /// longer. Returns whether younger ones are left.
     bool retire_empty(NodeArena& arena, std::uint32_t now_ms, std::uint32_t age_ms) noexcept;
 
     std::mutex& mutex() noexcept { return mutex_; }
 
-    /// Blocks from this size on have cache lines of marks of their own.
-    static constexpr std::size_t kUnsharedBytes = std::size_t{64} << kCoarseUnitShift;
-
 private:
     // All below: the caller holds mutex_.
-    /// Whether `taker` may take a block of the slab; if so, the slab is its own from now on.
-    static bool claim(Slab& slab, const Taker& taker) noexcept;
-    Block pop_returned(Slab& slab) noexcept;
+    std::uintptr_t pop_returned(Slab& slab) noexcept;
     base::Result<Slab*> make_slab(NodeArena& arena, std::uint32_t size_class) noexcept;
     void retire(NodeArena& arena, Slab* slab) noexcept;
     void link(Slab* slab) noexcept;

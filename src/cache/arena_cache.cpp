@@ -3,6 +3,10 @@
 #include "cache/arena_cache.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
+
+#include "base/log.h"
 
 namespace numapool::cache {
 namespace {
@@ -11,33 +15,46 @@ constexpr std::uint32_t kDrawAtOnce = 4;
 // When the budget is spent, this many other classes are asked for room at a time.
 constexpr std::uint32_t kSearched = 4;
 
+// Nobody can be asked any more who did it. The block counts as live for good.
+void tell_of_unsealed(std::uintptr_t block) noexcept {
+    char message[200];
+    static_cast<void>(std::snprintf(message, sizeof(message),
+                                    "the buffer at %#zx was written to after its return, or returned twice; "
+                                    "it will not be handed out again",
+                                    static_cast<std::size_t>(block)));
+    base::log(LogLevel::kError, message);
+}
+
 }  // namespace
 
 bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     Magazine& magazine = this->magazine(size_class);
+    if (magazine.size() != 0) {
+        std::uintptr_t dropped = 0;
+        if (magazine.drop_unsealed(dropped) != 0) tell_of_unsealed(dropped);
+        if (magazine.size() != 0) return true;
+    }
     if (magazine.limit() < Magazine::kCapacity) grow(magazine, size_class);
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
-    if (got == 0) {
-        got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted, active_);
-        for (std::size_t i = 0; i < got; ++i)
-            arena::set_mark(*magazine.blocks()[i].mark, arena::live_mark(size_class) | arena::kCachedBit);
-    }
+    if (got == 0) got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted);
     drawn_[size_class].add(got);
     magazine.resize(static_cast<std::uint32_t>(got));
     return got != 0;
 }
 
 base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t size_class) noexcept {
-    auto fresh = arena_->bin(size_class).take_new(*arena_, size_class, active_);
-    if (fresh) {
-        arena::set_mark(*fresh->block.mark, arena::live_mark(size_class));
+    for (;;) {
+        auto made = arena_->bin(size_class).take_new(*arena_, size_class);
+        if (!made) return made;
         drawn_[size_class].add(1);
+        if (!made->reused || arena::unseal(made->address)) return made;
+        tell_of_unsealed(made->address);
     }
-    return fresh;
 }
 
-void ArenaCache::put_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
+void ArenaCache::put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept {
+    static_cast<void>(arena::seal(block));
     arena_->bin(size_class).put(*arena_, &block, 1);
     drawn_[size_class].conclude(std::uint64_t{0} - 1);
 }
@@ -69,7 +86,7 @@ void ArenaCache::grow(Magazine& magazine, std::uint32_t size_class) noexcept {
     magazine.set_limit(magazine.limit() + draw(size_class, most));
 }
 
-void ArenaCache::free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept {
+void ArenaCache::free_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept {
     Magazine& magazine = this->magazine(size_class);
     if (magazine.push(block)) return;
     if (magazine.limit() < Magazine::kCapacity) grow(magazine, size_class);
@@ -87,13 +104,9 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
     count = std::min(count, magazine.size());
     if (count == 0) return;
     // The bottom of the stack is what was used longest ago.
-    arena::Block* const blocks = magazine.blocks();
-    // Short ones go back to their slabs, and so to whoever has their neighbours: see SlabBin::take_returned.
-    const std::size_t block_bytes = base::class_bytes(size_class);
-    const std::size_t passed_on =
-        block_bytes < arena::SlabBin::kUnsharedBytes
-            ? 0
-            : shared_->depots[size_class].put(blocks, count, block_bytes, shared_->budget.slab_bytes);
+    std::uintptr_t* const blocks = magazine.blocks();
+    const std::size_t passed_on = shared_->depots[size_class].put(
+        blocks, count, base::class_bytes(size_class), shared_->budget.slab_bytes);
     if (passed_on != count) arena_->bin(size_class).put(*arena_, blocks + passed_on, count - passed_on);
     std::copy(blocks + count, blocks + magazine.size(), blocks);
     magazine.resize(magazine.size() - count);

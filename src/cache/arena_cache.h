@@ -33,7 +33,8 @@ struct ThreadFigures {
 
 /// Thread safety: its thread only, but for steal_large, ready_blocks, live and the figures.
 class ArenaCache {
-    // By the mark of a class's live blocks. First, so that one is found without an offset.
+    // By the mark of a class's blocks; the one for no mark has no room and no block. First, so that one is
+    // found without an offset.
     std::array<Magazine, base::kSizeClasses + 1> magazines_{};
 
 public:
@@ -43,11 +44,13 @@ public:
         shared_ = &shared;
     }
     arena::NodeArena& arena() noexcept { return *arena_; }
-    /// The magazine of the class whose live blocks have that mark.
+    /// The magazine of the class whose blocks have that mark.
     Magazine& magazine_of(std::uint32_t mark) noexcept { return magazines_[mark]; }
-    Magazine& magazine(std::uint32_t size_class) noexcept { return magazines_[arena::live_mark(size_class)]; }
+    Magazine& magazine(std::uint32_t size_class) noexcept {
+        return magazines_[arena::mark_of_class(size_class)];
+    }
     const Magazine& magazine(std::uint32_t size_class) const noexcept {
-        return magazines_[arena::live_mark(size_class)];
+        return magazines_[arena::mark_of_class(size_class)];
     }
     /// Blocks of a class that the thread handed out less those that came back to it: negative where other
     /// threads' blocks do. Any thread.
@@ -73,14 +76,14 @@ public:
     LargeSlots& large() noexcept { return large_; }
     const LargeSlots& large() const noexcept { return large_; }
 
-    /// Fills the empty magazine with blocks that other threads let go of, or that were returned to their
-    /// slabs; false if there are none.
+    /// When the magazine gave no block: fills it with blocks that other threads let go of, or that were
+    /// returned to their slabs; false if there are none.
     bool refill(std::uint32_t size_class) noexcept;
     /// A block when refill() found none. The block is live.
     base::Result<arena::FreshBlock> allocate_past_magazine(std::uint32_t size_class) noexcept;
     /// Takes a block; when the magazine is at its limit, raises that if the budget allows, else lets the
     /// oldest go, to other threads or their slabs.
-    void free_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
+    void free_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept;
     /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
     /// allows, in place of another if need be; what goes, goes to the arena.
     void free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept;
@@ -93,11 +96,9 @@ public:
     std::size_t put_large(std::uintptr_t block) noexcept;
 
     /// Puts a live block back to its slab.
-    void put_past_magazine(std::uint32_t size_class, const arena::Block& block) noexcept;
+    void put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept;
     /// Puts every small and medium block to the depots or back to its slab, and gives the budget back.
     void flush_magazines() noexcept;
-    /// Says whether a thread has the cache now.
-    void set_active(bool active) noexcept { active_.store(active, std::memory_order_relaxed); }
     /// Empties the large slots and gives their budget back.
     void close_large() noexcept;
     std::size_t ready_blocks(Tier tier) const noexcept;
@@ -116,7 +117,6 @@ private:
     SharedBlocks* shared_ = nullptr;
     LargeSlots large_;
     std::uint32_t next_to_search_ = 0;
-    arena::Taker active_{true};
     /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
     /// nothing, because this and the magazine's size tell what is live.
     std::array<base::Counter, base::kSizeClasses> drawn_{};

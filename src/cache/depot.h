@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "arena/slab_bin.h"
@@ -17,7 +18,7 @@
 
 namespace numapool::cache {
 
-/// Blocks pass through as they are, marked as cached: handing half a magazine on is one lock and one copy,
+/// Blocks pass through as they are: handing half a magazine on is one lock and one copy,
 /// where their slabs would be asked for each (Bonwick and Adams: Magazines and Vmem, 2001). Thread safety:
 /// any thread.
 class Depot {
@@ -26,7 +27,7 @@ public:
 
     /// Takes the first of `count` blocks of `block_bytes` each, as far as there is room and allowance;
     /// returns how many.
-    std::size_t put(const arena::Block* blocks, std::size_t count, std::size_t block_bytes,
+    std::size_t put(const std::uintptr_t* blocks, std::size_t count, std::size_t block_bytes,
                     Allowance& allowance) noexcept {
         const std::lock_guard lock(mutex_);
         const std::size_t size = this->size();
@@ -40,7 +41,7 @@ public:
         return taken;
     }
     /// Hands out up to `most` blocks, the last that came first; returns how many.
-    std::size_t take(arena::Block* blocks, std::size_t most) noexcept {
+    std::size_t take(std::uintptr_t* blocks, std::size_t most) noexcept {
         if (size() == 0)
             return 0;  // a look without the lock: a block that comes meanwhile is found next time
         const std::lock_guard lock(mutex_);
@@ -49,6 +50,11 @@ public:
         set_size(size() - taken);
         used_ = true;
         return taken;
+    }
+    bool has(std::uintptr_t block) noexcept {
+        const std::lock_guard lock(mutex_);
+        const std::span<const std::uintptr_t> ready(blocks_.data(), size());
+        return std::find(ready.begin(), ready.end(), block) != ready.end();
     }
     /// Whether no block was taken since this was asked last.
     bool unused() noexcept {
@@ -76,7 +82,7 @@ private:
     std::atomic<std::uint32_t> size_{0};  // relaxed: changed under the lock, read without it as a hint
     std::uint32_t limit_ = 0;             ///< blocks for which there is allowance
     bool used_ = false;
-    std::array<arena::Block, kCapacity> blocks_{};
+    std::array<std::uintptr_t, kCapacity> blocks_{};
 };
 
 /// What the threads that use one arena share.

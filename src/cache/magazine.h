@@ -2,27 +2,31 @@
 // Must not know: where blocks come from when it is empty.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
-#include "arena/slab_bin.h"
+#include "arena/seal.h"
 #include "base/counter.h"
 
 namespace numapool::cache {
 
-/// A stack of blocks that were all handed out before, so that every pop is a hit. One thread uses it; the
-/// counters and the size may be read by any. 512 bytes: eight cache lines, the first of which holds all that
-/// a typical operation touches.
+/// A stack of sealed blocks that were all handed out before, so that every pop is a hit. One thread uses it;
+/// the counters and the size may be read by any. 512 bytes: eight cache lines, the first of which holds all
+/// that a typical operation touches.
 class alignas(64) Magazine {
 public:
-    static constexpr std::uint32_t kCapacity = 29;
+    static constexpr std::uint32_t kCapacity = 59;
 
     base::Counter allocations;
     base::Counter requested_bytes;
 
     Magazine() noexcept {
+        // What pop() finds at the end is no sealed block either.
+        slots_[0] = reinterpret_cast<std::uintptr_t>(slots_.data());
         set_top(slots_.data());
         last_ = slots_.data();
     }
@@ -39,34 +43,48 @@ public:
     void set_limit(std::uint32_t limit) noexcept { last_ = slots_.data() + limit; }
     bool full() const noexcept { return top_.load(std::memory_order_relaxed) >= last_; }
     /// The oldest comes first.
-    arena::Block* blocks() noexcept { return slots_.data() + 1; }
+    std::uintptr_t* blocks() noexcept { return slots_.data() + 1; }
 
-    /// The block that was pushed last, live again; 0 if there is none.
+    /// The block that was pushed last, its seal broken; 0 if there is none, or it has no seal: then
+    /// drop_unsealed() is due.
     std::uintptr_t pop() noexcept {
-        arena::Block* const newest = top_.load(std::memory_order_relaxed);
-        const std::uintptr_t address = newest->address;
-        if (address == 0) return 0;
-        arena::mark_live(*newest->mark);
+        std::uintptr_t* const newest = top_.load(std::memory_order_relaxed);
+        const std::uintptr_t block = *newest;
+        if (!arena::unseal(block)) return 0;
+        if (block == 0) __builtin_unreachable();  // saves asking whether there was one
         set_top(newest - 1);
-        return address;
+        return block;
     }
-    /// Takes a live block; false, and nothing is done, at the limit. The last step lets go of
-    /// the block: from then on a pool that is being released may be gone.
-    bool push(const arena::Block& block) noexcept {
-        arena::Block* const newest = top_.load(std::memory_order_relaxed);
-        if (newest >= last_) return false;
-        arena::mark_cached(*block.mark);
+    /// Seals a block and takes it; false, and nothing is done, if it is sealed or at the limit. The last step
+    /// lets go of the block: from then on a pool that is being released may be gone.
+    bool push(std::uintptr_t block) noexcept {
+        std::uintptr_t* const newest = top_.load(std::memory_order_relaxed);
+        if (newest >= last_ || !arena::seal(block)) return false;
         newest[1] = block;
         set_top(newest + 1);
         return true;
     }
+    /// Any thread; a hint while the owner goes on.
+    bool has(std::uintptr_t block) const noexcept {
+        const std::span<const std::uintptr_t> ready(slots_.data() + 1, size());
+        return std::find(ready.begin(), ready.end(), block) != ready.end();
+    }
+    /// Takes the newest blocks off as long as they have no seal; returns how many, and the last of them in
+    /// `dropped`.
+    std::uint32_t drop_unsealed(std::uintptr_t& dropped) noexcept {
+        const std::uint32_t before = size();
+        std::uint32_t left = before;
+        for (; left != 0 && !arena::is_sealed(slots_[left]); --left) dropped = slots_[left];
+        resize(left);
+        return before - left;
+    }
 
 private:
-    void set_top(arena::Block* top) noexcept { top_.store(top, std::memory_order_release); }
+    void set_top(std::uintptr_t* top) noexcept { top_.store(top, std::memory_order_release); }
 
-    std::atomic<arena::Block*> top_{nullptr};          ///< the newest block's slot
-    arena::Block* last_ = nullptr;                     ///< the last slot that may be used now
-    std::array<arena::Block, kCapacity + 1> slots_{};  ///< the first stays empty: what pop() finds at the end
+    std::atomic<std::uintptr_t*> top_{nullptr};          ///< the newest block's slot
+    std::uintptr_t* last_ = nullptr;                     ///< the last slot that may be used now
+    std::array<std::uintptr_t, kCapacity + 1> slots_{};  ///< the first holds no block
 };
 static_assert(sizeof(Magazine) == 512);
 

@@ -127,19 +127,11 @@ CacheList::~CacheList() {
     }
 }
 
-void CacheList::set_active(ThreadCache& cache, bool active) noexcept {
-    for (auto& entry : cache.arenas) {
-        ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
-        if (arena_cache != nullptr) arena_cache->set_active(active);
-    }
-}
-
 ThreadCache* CacheList::acquire() noexcept {
     const std::lock_guard lock(mutex_);
     for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
         if (cache->in_use) continue;
         cache->in_use = true;
-        set_active(*cache, true);
         return cache;
     }
     ThreadCache* cache = nullptr;
@@ -176,7 +168,6 @@ void CacheList::give_up(ThreadCache& cache) noexcept {
     empty(cache);
     on_idle_();
     const std::lock_guard lock(mutex_);
-    set_active(cache, false);
     cache.table.store(nullptr, std::memory_order_relaxed);
     cache.in_use = false;
 }

@@ -86,8 +86,6 @@ public:
     void unlock_all() noexcept { mutex_.unlock(), spare_mutex_.unlock(); }
 
 private:
-    static void set_active(ThreadCache& cache, bool active) noexcept;
-
     const std::uint64_t pool_id_;
     const std::uint32_t slot_;
     void (*const on_idle_)() noexcept;

@@ -118,14 +118,14 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     const std::size_t block_bytes = base::class_bytes(size_class);
     cache::Magazine& magazine = cache.magazine(size_class);
     std::uintptr_t ready = magazine.pop();
-    if (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
+    while (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
     if (ready != 0) return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes};
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {
         failure = block.failure();
         return {};
     }
-    Taken made{reinterpret_cast<void*>(block->block.address), block_bytes, size_class, block_bytes};
+    Taken made{reinterpret_cast<void*>(block->address), block_bytes, size_class, block_bytes};
     if (!block->reused) {
         made.reused_bytes = 0;
         made.zero_until = block_bytes;

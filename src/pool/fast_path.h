@@ -43,12 +43,13 @@ namespace numapool::detail {
     return reinterpret_cast<void*>(address);
 }
 
-/// Puts a live small or medium block into its magazine; false, and nothing is done, if there is no room.
+/// Puts a live small or medium block into its magazine; false, and nothing is done, if it is not live or
+/// there is no room, which there never is without a mark.
 [[gnu::always_inline]] inline bool put_ready(cache::ArenaCache& cache, std::uint32_t mark,
-                                             const arena::Block& block, ReturnedBy by) noexcept {
+                                             std::uintptr_t block, ReturnedBy by) noexcept {
     cache::Magazine& magazine = cache.magazine_of(mark);
     if (by == ReturnedBy::kCaller) return magazine.push(block);
-    if (magazine.full()) return false;
+    if (magazine.full() || arena::is_sealed(block)) return false;
     cache.figures.auto_returns.add(1);
     return magazine.push(block);  // last: from here on a pool that is being released may be gone
 }
@@ -83,9 +84,7 @@ namespace numapool::detail {
                    put_ready_large(*hot.cache, hot.large.records[slice], address, by, options);
         }
     }
-    const std::uint32_t mark = marks[unit].load(std::memory_order_relaxed);
-    if (!arena::is_live(mark)) return false;
-    return put_ready(*hot.cache, mark, {address, &marks[unit]}, by);
+    return put_ready(*hot.cache, marks[unit].load(std::memory_order_relaxed), address, by);
 }
 
 inline std::uint32_t PoolCore::arena_of_current_node() const noexcept {
@@ -134,6 +133,7 @@ inline void* PoolCore::allocate_fast(std::size_t bytes, const Request& request) 
         if (bytes - 1 >= base::kMaxSlabBlockBytes || !hot.cache->refill(base::size_class(bytes)))
             return nullptr;
         block = take_ready(*hot.cache, bytes);
+        if (block == nullptr) return nullptr;
     }
     if (request.zeroed) std::memset(block, 0, bytes);
     if (monitoring_ && requested_remotely(request.placement, static_cast<std::uint32_t>(index)))
@@ -180,14 +180,14 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     const std::size_t slice = range->index_of(address);
     const arena::SliceEntry entry = range->entry(slice);
     if (entry.is_slab()) {
-        const arena::Slab& slab = *entry.slab();
-        const arena::Block found = arena::block_at(slab, address);
-        if (found.address != 0 && arena::is_live(*found.mark) && !pool->options_.max_idle_bytes) {
-            cache->hold_return(slab.size_class);
-            cache->free_past_magazine(slab.size_class, found);
+        const std::uint32_t mark = range->mark_at(address);
+        if (mark != 0 && !arena::is_sealed(address) && !pool->options_.max_idle_bytes) {
+            const std::uint32_t size_class = arena::class_of_mark(mark);
+            cache->hold_return(size_class);
+            cache->free_past_magazine(size_class, address);
             if (by == ReturnedBy::kDestructor) cache->figures.auto_returns.add(1);
             if (pool->options_.idle_decay) DecayThread::wake();
-            cache->conclude_return(slab.size_class);  // last: see above
+            cache->conclude_return(size_class);  // last: see above
             return ErrorCode::kOk;
         }
     } else if (address == range->address_of(slice) &&

@@ -182,6 +182,8 @@ private:
     static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
     ErrorCode return_slow(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
     void take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept;
+    /// Whether the small or medium block at `address` was returned and not handed out since.
+    bool lies_ready(const arena::AddressRange& range, std::uintptr_t address) noexcept;
     /// `uncounted_bytes` came back but still count as live.
     void enforce_idle_bound(std::size_t uncounted_bytes) noexcept;
 

@@ -51,9 +51,14 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
     const std::size_t slice = range.index_of(address);
     const SliceEntry entry = range.entry(slice);
     if (entry.is_slab()) {
-        const arena::Block block = arena::block_at(*entry.slab(), address);
-        if (block.address == 0) return ErrorCode::kInteriorPointer;
-        if (!arena::is_live(*block.mark)) return ErrorCode::kAlreadyReturned;
+        if (range.mark_at(address) == 0) {
+            const base::ClassShape& shape = entry.slab()->shape;
+            const base::BlockPosition at = base::block_position(shape, address - entry.slab()->base);
+            return at.starts && at.index < shape.blocks ? ErrorCode::kAlreadyReturned
+                                                        : ErrorCode::kInteriorPointer;
+        }
+        if (lies_ready(range, address)) return ErrorCode::kAlreadyReturned;
+        static_cast<void>(arena::unseal(address));  // its holder wrote just that word
     } else if (!entry.is_held_block() || address != range.address_of(slice)) {
         return refuse(range, slice, address);
     } else if (!entry.is_live_block()) {
@@ -97,17 +102,30 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
     return ErrorCode::kOk;
 }
 
+bool PoolCore::lies_ready(const AddressRange& range, std::uintptr_t address) noexcept {
+    if (!arena::is_sealed(address)) return false;
+    const arena::Slab& slab = *range.entry(range.index_of(address)).slab();
+    const std::uint32_t size_class = slab.size_class;
+    if (arena_at(range.arena_index)->bin(size_class).has_returned(slab, address)) return true;
+    if (arenas_[range.arena_index].shared->depots[size_class].has(address)) return true;
+    bool found = false;
+    caches_.for_each([&](const cache::ThreadCache& thread) {
+        const cache::ArenaCache* cache = thread.find(range.arena_index);
+        found = found || (cache != nullptr && cache->magazine(size_class).has(address));
+    });
+    return found;
+}
+
 void PoolCore::take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept {
     AddressRange& range = *arena::find_range(address);
     const std::size_t slice = range.index_of(address);
     const SliceEntry entry = range.entry(slice);
     if (entry.is_slab()) {
-        const arena::Slab& slab = *entry.slab();
-        const arena::Block block = arena::block_at(slab, address);
+        const std::uint32_t size_class = entry.slab()->size_class;
         if (keep) {
-            cache.free_past_magazine(slab.size_class, block);
+            cache.free_past_magazine(size_class, address);
         } else {
-            cache.put_past_magazine(slab.size_class, block);
+            cache.put_past_magazine(size_class, address);
         }
         return;
     }
@@ -140,8 +158,7 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
     std::size_t bytes = 0;
     bool settled = true;
     if (entry.is_slab()) {
-        const arena::Block found = arena::block_at(*entry.slab(), address);
-        if (found.address == 0 || !arena::is_live(*found.mark)) return std::nullopt;
+        if (range->mark_at(address) == 0 || lies_ready(*range, address)) return std::nullopt;
         bytes = entry.slab()->shape.block_bytes;
     } else {
         if (!entry.is_held_block() || address != range->address_of(slice)) return std::nullopt;

@@ -158,11 +158,9 @@ TEST_F(NodeArenaTest, F32_EveryRefusedCallLeavesTheArenaUsable) {
             NodeArena arena(settings(budget));
             FakeSystemCalls::refuse(call, ENOMEM, nth, 1);
             const std::uint32_t size_class = base::size_class(5000);
-            const Taker taker{true};
             std::size_t served = 0;
             for (int i = 0; i < 40; ++i) {
-                served +=
-                    arena.bin(size_class).take_new(arena, size_class, taker).ok() ? std::size_t{5120} : 0;
+                served += arena.bin(size_class).take_new(arena, size_class).ok() ? std::size_t{5120} : 0;
                 auto large = arena.take_new_block(3 * kMiB, 64);
                 if (large) served += large->bytes;
             }
@@ -171,7 +169,7 @@ TEST_F(NodeArenaTest, F32_EveryRefusedCallLeavesTheArenaUsable) {
             EXPECT_EQ(budget.committed(), arena.committed_bytes());
             FakeSystemCalls::allow_all();
             EXPECT_TRUE(arena.take_new_block(3 * kMiB, 64));
-            EXPECT_TRUE(arena.bin(size_class).take_new(arena, size_class, taker));
+            EXPECT_TRUE(arena.bin(size_class).take_new(arena, size_class));
         }
     }
 }

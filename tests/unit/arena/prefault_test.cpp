@@ -82,14 +82,13 @@ TEST_F(PrefaultTest, TheUnusedEndOfASlabStaysPrefaulted) {
     ASSERT_TRUE(prefault(arena_, 4 * kMiB));
     const std::uint32_t size_class = base::size_class(200 << 10);
     SlabBin& bin = arena_.bin(size_class);
-    const Taker taker{true};
-    auto block = bin.take_new(arena_, size_class, taker);
+    auto block = bin.take_new(arena_, size_class);
     ASSERT_TRUE(block);
     EXPECT_FALSE(block->reused);
-    const Extent all{block->block.address, base::class_bytes(size_class)};
+    const Extent all{block->address, base::class_bytes(size_class)};
     EXPECT_TRUE(reads_zero(all));
     std::memset(reinterpret_cast<void*>(all.address), 0xAB, all.bytes);
-    bin.put(arena_, &block->block, 1);
+    bin.put(arena_, &block->address, 1);
     bin.retire_empty(arena_, 0, 0);
     EXPECT_EQ(arena_.committed_bytes(), 4 * kMiB);
     auto rest = arena_.take_new_block(3 * kMiB, 64);

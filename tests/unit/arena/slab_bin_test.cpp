@@ -15,16 +15,15 @@ protected:
     static constexpr std::uint32_t kClass = base::size_class(4096);
     const base::ClassShape& shape_ = base::kClassShapes[kClass];
     SlabBin& bin_ = arena_.bin(kClass);
-    Taker taker_{true};
 
     FreshBlock take() {
-        auto made = bin_.take_new(arena_, kClass, taker_);
+        auto made = bin_.take_new(arena_, kClass);
         EXPECT_TRUE(made);
         return made ? *made : FreshBlock{};
     }
-    std::vector<Block> take(std::size_t count) {
-        std::vector<Block> blocks;
-        for (std::size_t i = 0; i < count; ++i) blocks.push_back(take().block);
+    std::vector<std::uintptr_t> take(std::size_t count) {
+        std::vector<std::uintptr_t> blocks;
+        for (std::size_t i = 0; i < count; ++i) blocks.push_back(take().address);
         return blocks;
     }
 };
@@ -34,10 +33,10 @@ TEST_F(SlabBinTest, BlocksAreDistinctAlignedAndZeroAtFirst) {
     for (std::size_t i = 0; i < shape_.blocks * 3U; ++i) {
         const FreshBlock fresh = take();
         EXPECT_FALSE(fresh.reused);
-        EXPECT_EQ(fresh.block.address % 4096, 0U);
-        EXPECT_TRUE(seen.insert(fresh.block.address).second);
-        EXPECT_TRUE(reads_zero({fresh.block.address, 4096}));
-        std::memset(reinterpret_cast<void*>(fresh.block.address), 1, 4096);
+        EXPECT_EQ(fresh.address % 4096, 0U);
+        EXPECT_TRUE(seen.insert(fresh.address).second);
+        EXPECT_TRUE(reads_zero({fresh.address, 4096}));
+        std::memset(reinterpret_cast<void*>(fresh.address), 1, 4096);
     }
 }
 
@@ -45,49 +44,23 @@ TEST_F(SlabBinTest, ReturnedBlocksComeFirstAndAreCalledReused) {
     const auto blocks = take(5);
     bin_.put(arena_, &blocks[2], 1);
     const FreshBlock again = take();
-    EXPECT_EQ(again.block.address, blocks[2].address);
+    EXPECT_EQ(again.address, blocks[2]);
     EXPECT_TRUE(again.reused);
-}
-
-TEST_F(SlabBinTest, ASlabOfShortBlocksServesOneTakerAtATime) {
-    Taker other{true};
-    const auto mine = take(3);
-    auto theirs = bin_.take_new(arena_, kClass, other);
-    ASSERT_TRUE(theirs);
-    EXPECT_FALSE(theirs->reused);
-    EXPECT_GE(theirs->block.address - mine[0].address, std::size_t{shape_.slices} * base::kSliceBytes)
-        << "of a slab of its own";
-    bin_.put(arena_, mine.data(), 3);
-    Block got[8];
-    EXPECT_EQ(bin_.take_returned(got, 8, other), 0U);
-    taker_ = false;
-    EXPECT_EQ(bin_.take_returned(got, 8, other), 3U) << "who has gone leaves it to others";
-    EXPECT_EQ(bin_.take_returned(got, 8, taker_), 0U);
-}
-
-TEST_F(SlabBinTest, SlabsOfLongBlocksServeAll) {
-    Taker other{true};
-    const std::uint32_t big = base::size_class(100'000);
-    SlabBin& bin = arena_.bin(big);
-    auto first = bin.take_new(arena_, big, taker_);
-    auto second = bin.take_new(arena_, big, other);
-    ASSERT_TRUE(first && second);
-    EXPECT_EQ(second->block.address - first->block.address, base::class_bytes(big));
 }
 
 TEST_F(SlabBinTest, TakesAsManyReturnedOnesAsThereAre) {
     const auto blocks = take(7);
-    EXPECT_EQ(bin_.take_returned(nullptr, 0, taker_), 0U);
+    EXPECT_EQ(bin_.take_returned(nullptr, 0), 0U);
     bin_.put(arena_, blocks.data(), 3);
-    Block got[8];
-    EXPECT_EQ(bin_.take_returned(got, 2, taker_), 2U);
-    EXPECT_EQ(bin_.take_returned(got, 8, taker_), 1U);
-    EXPECT_EQ(bin_.take_returned(got, 8, taker_), 0U);
+    std::uintptr_t got[8];
+    EXPECT_EQ(bin_.take_returned(got, 2), 2U);
+    EXPECT_EQ(bin_.take_returned(got, 8), 1U);
+    EXPECT_EQ(bin_.take_returned(got, 8), 0U);
 }
 
 TEST_F(SlabBinTest, OnlyTouchedSlicesAreCommitted) {
     const std::uint32_t big = base::size_class(200 << 10);
-    auto first = arena_.bin(big).take_new(arena_, big, taker_);
+    auto first = arena_.bin(big).take_new(arena_, big);
     ASSERT_TRUE(first);
     EXPECT_EQ(arena_.committed_bytes(), 4 * base::kSliceBytes) << "200 KiB in slices of 64 KiB";
     EXPECT_EQ(budget_.committed(), arena_.committed_bytes());
@@ -112,7 +85,7 @@ TEST_F(SlabBinTest, MemoryOfAnEmptiedSlabServesOtherSizesAsAHit) {
     bin_.put(arena_, blocks.data(), blocks.size());
     bin_.retire_empty(arena_, 0, 0);
     const std::uint32_t other = base::size_class(1024);
-    auto block = arena_.bin(other).take_new(arena_, other, taker_);
+    auto block = arena_.bin(other).take_new(arena_, other);
     ASSERT_TRUE(block);
     EXPECT_TRUE(block->reused);
     EXPECT_EQ(arena_.committed_bytes(), 2 * shape_.slices * base::kSliceBytes) << "nothing new";
@@ -128,9 +101,9 @@ TEST_F(SlabBinTest, MemoryThatNoBufferHeldIsNoHit) {
 TEST_F(SlabBinTest, PartlyUsedSlabsKeepTheirAccountsStraight) {
     const std::uint32_t big = base::size_class(200 << 10);
     for (int round = 0; round < 3; ++round) {
-        auto block = arena_.bin(big).take_new(arena_, big, taker_);
+        auto block = arena_.bin(big).take_new(arena_, big);
         ASSERT_TRUE(block);
-        arena_.bin(big).put(arena_, &block->block, 1);
+        arena_.bin(big).put(arena_, &block->address, 1);
         arena_.bin(big).retire_empty(arena_, 0, 0);
         EXPECT_EQ(arena_.slab_bytes(Tier::kMedium), 0U);
         EXPECT_EQ(arena_.committed_bytes(), budget_.committed());
@@ -145,26 +118,24 @@ TEST_F(SlabBinTest, TheLimitIsToldAndNothingIsLost) {
     NodeArena arena(settings(tight));
     const std::uint32_t big = base::size_class(64 << 10);
     SlabBin& bin = arena.bin(big);
-    auto first = bin.take_new(arena, big, taker_);
-    auto second = bin.take_new(arena, big, taker_);
+    auto first = bin.take_new(arena, big);
+    auto second = bin.take_new(arena, big);
     ASSERT_TRUE(first);
     ASSERT_TRUE(second);
-    auto third = bin.take_new(arena, big, taker_);
+    auto third = bin.take_new(arena, big);
     ASSERT_FALSE(third);
     EXPECT_EQ(third.failure().code, ErrorCode::kLimitExceeded);
     EXPECT_EQ(tight.committed(), 2 * base::kSliceBytes);
-    bin.put(arena, &first->block, 1);
-    auto again = bin.take_new(arena, big, taker_);
+    bin.put(arena, &first->address, 1);
+    auto again = bin.take_new(arena, big);
     ASSERT_TRUE(again);
-    EXPECT_EQ(again->block.address, first->block.address);
+    EXPECT_EQ(again->address, first->address);
 }
 
 TEST_F(SlabBinTest, EmptySlabsAgeBeforeTheyGo) {
     auto blocks = take(1);
     bin_.put(arena_, blocks.data(), 1);
-    const Slab& slab = *find_range(blocks[0].address)
-                            ->entry(find_range(blocks[0].address)->index_of(blocks[0].address))
-                            .slab();
+    const Slab& slab = *find_range(blocks[0])->entry(find_range(blocks[0])->index_of(blocks[0])).slab();
     const std::uint32_t since = slab.idle_since;
     EXPECT_TRUE(bin_.retire_empty(arena_, since + 99, 100));
     EXPECT_TRUE(bin_.retire_empty(arena_, since - 5, 100)) << "a clock read before the block came back";

@@ -2,6 +2,7 @@
 // Must not know: pools, other threads' caches.
 #include "cache/arena_cache.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -15,19 +16,16 @@ class ArenaCacheTest : public CacheFixture {
 protected:
     ArenaCacheTest() { cache_->attach(arena_, *shared_); }
 
-    arena::Block get(std::uint32_t size_class) {
+    std::uintptr_t get(std::uint32_t size_class) {
         Magazine& magazine = cache_->magazine(size_class);
         std::uintptr_t ready = magazine.pop();
         if (ready == 0 && cache_->refill(size_class)) ready = magazine.pop();
-        if (ready != 0) {
-            const arena::AddressRange& range = *arena::find_range(ready);
-            return {ready, &range.mark_of(ready)};
-        }
+        if (ready != 0) return ready;
         auto made = cache_->allocate_past_magazine(size_class);
         EXPECT_TRUE(made);
-        return made ? made->block : arena::Block{};
+        return made ? made->address : 0;
     }
-    void give(std::uint32_t size_class, const arena::Block& block) {
+    void give(std::uint32_t size_class, std::uintptr_t block) {
         Magazine& magazine = cache_->magazine(size_class);
         if (magazine.size() < magazine.limit()) {
             magazine.push(block);
@@ -36,9 +34,9 @@ protected:
         }
     }
     void cycle(std::uint32_t size_class, std::size_t count) {
-        std::vector<arena::Block> blocks;
+        std::vector<std::uintptr_t> blocks;
         for (std::size_t i = 0; i < count; ++i) blocks.push_back(get(size_class));
-        for (const arena::Block& block : blocks) give(size_class, block);
+        for (const std::uintptr_t block : blocks) give(size_class, block);
     }
     std::uintptr_t get_large(std::size_t bytes) {
         auto made = arena_.take_new_block(bytes, 64);
@@ -54,30 +52,29 @@ protected:
     const std::unique_ptr<ArenaCache> cache_ = std::make_unique<ArenaCache>();
 };
 
-TEST_F(ArenaCacheTest, AMagazineFillsUpToItsCapacity) {
+TEST_F(ArenaCacheTest, AMagazineFillsUpToItsCapacityAndHandsOnWhatIsBeyond) {
     const std::uint32_t small = base::size_class(64);
-    cycle(small, 100);
+    cycle(small, 2 * Magazine::kCapacity);
     EXPECT_GT(cache_->magazine(small).size(), 0U);
     EXPECT_LE(cache_->magazine(small).size(), Magazine::kCapacity);
     EXPECT_EQ(cache_->magazine(small).limit(), Magazine::kCapacity);
-    EXPECT_EQ(shared_->depots[small].size(), 0U) << "short blocks go back to whoever has their neighbours";
-    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 64U * Magazine::kCapacity);
-}
-
-TEST_F(ArenaCacheTest, LongBlocksAreHandedOnAsTheyAre) {
-    budget_of_ready_.slab_bytes.reset(16 * kReadyBytes);
-    const std::uint32_t medium = base::size_class(40'000);
-    for (int i = 0; i < 20; ++i) cycle(medium, 100);
-    EXPECT_EQ(shared_->depots[medium].size(), Depot::kCapacity);
-    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(),
-              base::class_bytes(medium) * (Magazine::kCapacity + Depot::kCapacity));
+    EXPECT_GT(shared_->depots[small].size(), 0U);
     in_thread([&] {
         const auto second = std::make_unique<ArenaCache>();
         second->attach(arena_, *shared_);
-        EXPECT_TRUE(second->refill(medium));
-        EXPECT_GT(second->magazine(medium).size(), 0U);
+        EXPECT_TRUE(second->refill(small));
+        EXPECT_GT(second->magazine(small).size(), 0U);
         second->flush_magazines();
     });
+}
+
+TEST_F(ArenaCacheTest, ADepotIsBoundedByItsCapacityAndTheBudget) {
+    budget_of_ready_.slab_bytes.reset(16 * kReadyBytes);
+    const std::uint32_t medium = base::size_class(40'000);
+    for (int i = 0; i < 20; ++i) cycle(medium, 4 * Magazine::kCapacity);
+    EXPECT_EQ(shared_->depots[medium].size(), Depot::kCapacity);
+    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(),
+              base::class_bytes(medium) * (Magazine::kCapacity + Depot::kCapacity));
 }
 
 TEST_F(ArenaCacheTest, AllMagazinesAndDepotsStayBelowTheBound) {
@@ -111,30 +108,64 @@ TEST_F(ArenaCacheTest, RefillsHalfAMagazineAtOnce) {
     EXPECT_EQ(cache_->magazine(small).size(), Magazine::kCapacity / 2);
 }
 
-TEST_F(ArenaCacheTest, MarksFollowTheBlock) {
+TEST_F(ArenaCacheTest, BlocksAreSealedWhileNobodyHasThem) {
     for (const std::size_t bytes :
          {std::size_t{64}, std::size_t{1024}, std::size_t{5000}, std::size_t{1} << 19}) {
         const std::uint32_t size_class = base::size_class(bytes);
-        const auto mark = [](const arena::Block& block) { return std::uint32_t{block.mark->load()}; };
-        const arena::Block block = get(size_class);
-        EXPECT_EQ(mark(block), arena::live_mark(size_class));
-        EXPECT_TRUE(arena::is_live(*block.mark));
+        const std::uintptr_t block = get(size_class);
+        const arena::AddressRange& range = *arena::find_range(block);
+        EXPECT_EQ(range.mark_at(block), arena::mark_of_class(size_class));
+        EXPECT_EQ(range.mark_at(block + 64), 0U);
+        EXPECT_FALSE(arena::is_sealed(block));
         give(size_class, block);
-        EXPECT_EQ(mark(block), arena::live_mark(size_class) | arena::kCachedBit);
-        EXPECT_FALSE(arena::is_live(*block.mark));
-        EXPECT_EQ(mark(get(size_class)), arena::live_mark(size_class));
-        give(size_class, block);
-        cache_->flush_magazines();
-        EXPECT_FALSE(arena::is_live(*block.mark));
-        shared_->empty(arena_, false);
-        EXPECT_EQ(mark(block), 0U);
-        EXPECT_EQ(mark(get(size_class)), arena::live_mark(size_class));
+        EXPECT_TRUE(arena::is_sealed(block));
+        EXPECT_FALSE(cache_->magazine(size_class).push(block)) << "a second time";
+        EXPECT_EQ(get(size_class), block);
+        EXPECT_FALSE(arena::is_sealed(block));
+        cache_->put_past_magazine(size_class, block);
+        EXPECT_TRUE(arena::is_sealed(block));
+        arena_.bin(size_class).retire_empty(arena_, 0, 0);
+        EXPECT_EQ(range.mark_at(block), 0U) << "its memory serves any size now";
     }
+}
+
+TEST_F(ArenaCacheTest, ABlockThatLostItsSealIsNotHandedOutAgain) {
+    const std::uint32_t small = base::size_class(64);
+    const std::vector<std::uintptr_t> blocks = {get(small), get(small), get(small)};
+    for (const std::uintptr_t block : blocks) give(small, block);
+    *reinterpret_cast<std::uint64_t*>(blocks[2]) = 7;  // the newest
+    *reinterpret_cast<std::uint64_t*>(blocks[0]) = 7;  // the oldest
+    EXPECT_EQ(get(small), blocks[1]);
+    EXPECT_EQ(cache_->magazine(small).size(), 1U);
+    const std::uintptr_t other = get(small);
+    EXPECT_TRUE(std::find(blocks.begin(), blocks.end(), other) == blocks.end());
+    EXPECT_EQ(cache_->live(small), 4) << "those nobody may have count as live";
+}
+
+TEST_F(ArenaCacheTest, ABlockThatLostItsSealInItsSlabIsNotHandedOutAgain) {
+    const std::uint32_t small = base::size_class(64);
+    const std::uintptr_t block = get(small);
+    cache_->put_past_magazine(small, block);
+    *reinterpret_cast<std::uint64_t*>(block) = 7;
+    for (int i = 0; i < 2000; ++i) EXPECT_NE(get(small), block);
+}
+
+// Returned, written to, returned again: the pool then has two names of one block.
+TEST_F(ArenaCacheTest, ABlockThatLiesReadyTwiceHasOneHolder) {
+    const std::uint32_t small = base::size_class(64);
+    const std::uintptr_t block = get(small);
+    for (int i = 0; i < 2; ++i) {
+        *reinterpret_cast<std::uint64_t*>(block) = 7;
+        give(small, block);
+    }
+    EXPECT_EQ(cache_->magazine(small).size(), 2U);
+    EXPECT_EQ(get(small), block);
+    for (int i = 0; i < 2000; ++i) EXPECT_NE(get(small), block);
 }
 
 TEST_F(ArenaCacheTest, WhatIsLiveIsKnownWithoutCountingReturns) {
     const std::uint32_t small = base::size_class(64);
-    std::vector<arena::Block> blocks;
+    std::vector<std::uintptr_t> blocks;
     for (int i = 0; i < 40; ++i) {
         blocks.push_back(get(small));
         EXPECT_EQ(cache_->live(small), i + 1);
@@ -167,7 +198,7 @@ TEST_F(ArenaCacheTest, ABlockOnItsWayBackCountsAsLiveForWhoeverLooks) {
         }
     });
     for (int i = 0; i < 300'000 || (looks == 0 && i < 300'000'000); ++i) {
-        const arena::Block block = get(small);
+        const std::uintptr_t block = get(small);
         ++epoch;
         cache_->hold_return(small);
         cache_->free_past_magazine(small, block);

@@ -86,7 +86,7 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         ArenaCache* cache = left->add(0, arena_, *shared_);
         auto block = cache->allocate_past_magazine(size_class);
         ASSERT_TRUE(block);
-        cache->free_past_magazine(size_class, block->block);
+        cache->free_past_magazine(size_class, block->address);
         cache->magazine(size_class).allocations.add(7);
         auto large = arena_.take_new_block(2 * kMiB, 64);
         const arena::AddressRange& range = *arena::find_range(large->address);
@@ -94,10 +94,9 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         EXPECT_EQ(cache->ready_blocks(Tier::kMedium) + cache->ready_blocks(Tier::kLarge), 2U);
     });
     EXPECT_EQ(budget_of_ready_.large_blocks.drawn(), 0U);
-    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 0U);
-    arena::Block back;
-    const arena::Taker taker{true};
-    EXPECT_EQ(arena_.bin(size_class).take_returned(&back, 1, taker), 1U) << "the block is in its slab again";
+    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), base::class_bytes(size_class));
+    std::uintptr_t back = 0;
+    EXPECT_EQ(shared_->depots[size_class].take(&back, 1), 1U) << "the block was left to other threads";
     EXPECT_NE(arena_.take_idle_block(2 * kMiB, 64).address, 0U);
     in_thread([&] {
         ThreadCache* next = find_or_make_cache(*caches);
