@@ -7,7 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -18,15 +20,17 @@ inline std::size_t page_bytes() {
     return bytes;
 }
 
-/// Writes one byte to each page, each to another cache line: were all at the start of their page, they would
-/// share a few cache sets, and those who use huge pages would be timed for that.
+/// Writes one byte to each page, in another cache line from page to page: were all at the start of their
+/// page, they would share a few cache sets, and those who use huge pages would be timed for that. Which line
+/// it is the page's address says, so that a page costs the same to whichever block it belongs this time.
 inline void touch_pages(void* block, std::size_t bytes) {
     auto* at = static_cast<volatile std::byte*>(block);
     const std::size_t page = page_bytes();
-    std::size_t line = 0;
+    const auto address = reinterpret_cast<std::uintptr_t>(block);
+    const int shift = std::countr_zero(page) - 6;  // page number times the line's 64 bytes
     for (std::size_t begin = 0; begin < bytes; begin += page) {
+        const std::size_t line = (address + begin) >> shift & (page - 64);
         at[begin + line < bytes ? begin + line : begin] = std::byte{1};
-        line = (line + 64) & (page - 1);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "arena/page_heap.h"
 #include "arena/page_home.h"
 #include "arena/slab_bin.h"
+#include "base/adaptive_mutex.h"
 #include "base/result.h"
 #include "base/size_classes.h"
 
@@ -202,7 +203,7 @@ private:
     void uncommit(std::size_t bytes) noexcept;
 
     const ArenaSettings settings_;
-    std::mutex mutex_;
+    base::AdaptiveMutex mutex_;
     PageHeap heap_;
     std::array<std::atomic<const AddressRange*>, kPurposes> newest_ranges_{};
     Credits credits_;

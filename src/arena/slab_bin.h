@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "arena/address_range.h"
+#include "base/adaptive_mutex.h"
 #include "base/result.h"
 #include "base/size_classes.h"
 
@@ -56,7 +57,7 @@ public:
     /// longer. Returns whether younger ones are left.
     bool retire_empty(NodeArena& arena, std::uint32_t now_ms, std::uint32_t age_ms) noexcept;
 
-    std::mutex& mutex() noexcept { return mutex_; }
+    base::AdaptiveMutex& mutex() noexcept { return mutex_; }
 
 private:
     // All below: the caller holds mutex_.
@@ -67,7 +68,7 @@ private:
     void unlink(Slab* slab) noexcept;
     void relist(Slab* slab) noexcept;
 
-    std::mutex mutex_;
+    base::AdaptiveMutex mutex_;
     Slab* slabs_ = nullptr;     ///< those with a returned or fresh block; the last one used comes first
     std::size_t returned_ = 0;  ///< returned blocks in all slabs
     std::size_t empty_ = 0;     ///< slabs without used blocks

@@ -11,7 +11,17 @@
 namespace numapool::cache {
 namespace {
 
-constexpr std::uint32_t kDrawAtOnce = 4;
+constexpr std::size_t kDrawnBytes = std::size_t{128} << 10;
+// Short blocks: a magazine with room for this many takes from no other class what the budget does not have.
+constexpr std::uint32_t kEnough = 8;
+constexpr std::size_t kShortBytes = 4096;
+// Nor does it grow beyond so many bytes: blocks of this size cost far more to fill than to fetch.
+constexpr std::size_t kMagazineBytes = std::size_t{4} << 20;
+
+std::uint32_t capacity(std::uint32_t size_class) noexcept {
+    return static_cast<std::uint32_t>(
+        std::clamp<std::size_t>(kMagazineBytes / base::class_bytes(size_class), 4, Magazine::kCapacity));
+}
 // When the budget is spent, this many other classes are asked for room at a time.
 constexpr std::uint32_t kSearched = 4;
 
@@ -34,12 +44,12 @@ bool ArenaCache::refill(std::uint32_t size_class) noexcept {
         if (magazine.drop_unsealed(dropped) != 0) tell_of_unsealed(dropped);
         if (magazine.size() != 0) return true;
     }
-    if (magazine.limit() < Magazine::kCapacity) grow(magazine, size_class);
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
     if (got == 0) got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted);
     drawn_[size_class].add(got);
     magazine.resize(static_cast<std::uint32_t>(got));
+    if (got == wanted) grow(magazine, size_class);  // more would have been of use
     return got != 0;
 }
 
@@ -62,7 +72,8 @@ void ArenaCache::put_past_magazine(std::uint32_t size_class, std::uintptr_t bloc
 std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noexcept {
     Allowance& allowance = shared_->budget.slab_bytes;
     const std::size_t block_bytes = base::class_bytes(size_class);
-    if (const std::size_t got = allowance.draw(block_bytes, most); got != 0)
+    if (const std::size_t got = allowance.draw(block_bytes, most);
+        got != 0 || (block_bytes <= kShortBytes && magazine(size_class).limit() >= kEnough))
         return static_cast<std::uint32_t>(got);
     for (std::uint32_t searched = 0; searched < kSearched; ++searched) {
         const std::uint32_t other = next_to_search_++ % base::kSizeClasses;
@@ -82,14 +93,16 @@ std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noe
 }
 
 void ArenaCache::grow(Magazine& magazine, std::uint32_t size_class) noexcept {
-    const std::uint32_t most = std::min(kDrawAtOnce, Magazine::kCapacity - magazine.limit());
-    magazine.set_limit(magazine.limit() + draw(size_class, most));
+    const auto at_once = static_cast<std::uint32_t>(
+        std::clamp<std::size_t>(kDrawnBytes / base::class_bytes(size_class), 1, 4));
+    const std::uint32_t most = std::min(at_once, capacity(size_class) - magazine.limit());
+    if (most != 0) magazine.set_limit(magazine.limit() + draw(size_class, most));
 }
 
 void ArenaCache::free_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept {
     Magazine& magazine = this->magazine(size_class);
     if (magazine.push(block)) return;
-    if (magazine.limit() < Magazine::kCapacity) grow(magazine, size_class);
+    grow(magazine, size_class);
     if (magazine.full()) {
         if (magazine.limit() == 0) {
             put_past_magazine(size_class, block);
@@ -115,7 +128,13 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
 
 void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept {
     if (large_.put(block, kept)) return;
-    if (large_.limit() < LargeSlots::kSlots) {
+    // Who only returns what others need, and so steal, keeps nothing from them.
+    const std::uint64_t taken = figures.large_allocations.get();
+    if (large_.robbed()) {
+        close_large();
+        large_taken_when_robbed_ = taken;
+    }
+    if (large_.limit() < LargeSlots::kSlots && large_taken_when_robbed_ != taken) {
         large_.set_limit(large_.limit() +
                          static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
         if (large_.put(block, kept)) return;
@@ -142,14 +161,17 @@ std::size_t ArenaCache::steal_large() noexcept {
     return lapsed;
 }
 
+void ArenaCache::flush_magazine(std::uint32_t size_class) noexcept {
+    Magazine& magazine = this->magazine(size_class);
+    // First, so that the depot may draw for what it takes.
+    shared_->budget.slab_bytes.give_back(magazine.limit() * base::class_bytes(size_class));
+    magazine.set_limit(0);
+    spill(magazine, size_class, magazine.size());
+}
+
 void ArenaCache::flush_magazines() noexcept {
-    for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
-        Magazine& magazine = this->magazine(size_class);
-        // First, so that the depot may draw for what it takes.
-        shared_->budget.slab_bytes.give_back(magazine.limit() * base::class_bytes(size_class));
-        magazine.set_limit(0);
-        spill(magazine, size_class, magazine.size());
-    }
+    for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class)
+        flush_magazine(size_class);
 }
 
 void ArenaCache::close_large() noexcept {

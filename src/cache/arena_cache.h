@@ -97,8 +97,11 @@ public:
 
     /// Puts a live block back to its slab.
     void put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept;
-    /// Puts every small and medium block to the depots or back to its slab, and gives the budget back.
+    /// Puts a class's blocks to its depot or back to their slabs, and gives the budget back.
+    void flush_magazine(std::uint32_t size_class) noexcept;
     void flush_magazines() noexcept;
+    /// Whether enough of the budget is free for the blocks to stay when their thread ends.
+    bool may_wait() const noexcept { return shared_->budget.slab_bytes.mostly_free(); }
     /// Empties the large slots and gives their budget back.
     void close_large() noexcept;
     std::size_t ready_blocks(Tier tier) const noexcept;
@@ -116,6 +119,7 @@ private:
     arena::NodeArena* arena_ = nullptr;
     SharedBlocks* shared_ = nullptr;
     LargeSlots large_;
+    std::uint64_t large_taken_when_robbed_ = ~std::uint64_t{0};  ///< none as yet
     std::uint32_t next_to_search_ = 0;
     /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
     /// nothing, because this and the magazine's size tell what is live.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "arena/slab_bin.h"
+#include "base/adaptive_mutex.h"
 #include "base/size_classes.h"
 #include "cache/magazine.h"
 #include "cache/ready_budget.h"
@@ -71,14 +72,14 @@ public:
     }
 
     std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
-    std::mutex& mutex() noexcept { return mutex_; }
+    base::AdaptiveMutex& mutex() noexcept { return mutex_; }
 
 private:
     void set_size(std::size_t size) noexcept {
         size_.store(static_cast<std::uint32_t>(size), std::memory_order_relaxed);
     }
 
-    std::mutex mutex_;
+    base::AdaptiveMutex mutex_;
     std::atomic<std::uint32_t> size_{0};  // relaxed: changed under the lock, read without it as a hint
     std::uint32_t limit_ = 0;             ///< blocks for which there is allowance
     bool used_ = false;

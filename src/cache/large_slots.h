@@ -94,8 +94,13 @@ public:
             // Acquire pairs with the release in leave.
             while (busy_.load(std::memory_order_acquire)) std::this_thread::yield();
             empty_slots(visit);
+            robbed_.store(true, std::memory_order_relaxed);  // a hint
         }
         thief_.store(false, std::memory_order_release);  // with the acquire in enter
+    }
+    /// Owner only: whether blocks were stolen since this was asked last.
+    bool robbed() noexcept {
+        return robbed_.load(std::memory_order_relaxed) && robbed_.exchange(false, std::memory_order_relaxed);
     }
     /// In a forked child, whose other threads are gone wherever they were.
     void forget_owner() noexcept { busy_.store(false, std::memory_order_relaxed); }
@@ -142,6 +147,7 @@ private:
 
     std::atomic<bool> busy_{false};
     std::atomic<bool> thief_{false};
+    std::atomic<bool> robbed_{false};
     std::array<Slot, kSlots> slots_{};
     Slot* end_ = slots_.data();  ///< of the slots that may be used now
     std::uint32_t turn_ = 0;

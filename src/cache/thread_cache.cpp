@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "os/virtual_memory.h"
 
@@ -127,11 +128,19 @@ CacheList::~CacheList() {
     }
 }
 
+void CacheList::set_waiting(ThreadCache& cache, bool waits) noexcept {
+    if (cache.waits == waits) return;
+    cache.waits = waits;
+    cache.looked_at = false;
+    waiting_.fetch_add(waits ? 1U : ~0U, std::memory_order_relaxed);
+}
+
 ThreadCache* CacheList::acquire() noexcept {
     const std::lock_guard lock(mutex_);
     for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
         if (cache->in_use) continue;
         cache->in_use = true;
+        set_waiting(*cache, false);
         return cache;
     }
     ThreadCache* cache = nullptr;
@@ -165,11 +174,45 @@ void CacheList::empty(ThreadCache& cache) noexcept {
 }
 
 void CacheList::give_up(ThreadCache& cache) noexcept {
-    empty(cache);
+    for (auto& entry : cache.arenas) {
+        ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
+        if (arena_cache == nullptr) continue;
+        arena_cache->close_large();
+        if (!arena_cache->may_wait()) arena_cache->flush_magazines();
+    }
     on_idle_();
     const std::lock_guard lock(mutex_);
+    set_waiting(cache, true);
     cache.table.store(nullptr, std::memory_order_relaxed);
     cache.in_use = false;
+}
+
+bool CacheList::empty_waiting(bool long_waiting_only) noexcept {
+    const std::lock_guard lock(mutex_);
+    bool left = false;
+    for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
+        if (!cache->waits) continue;
+        if (long_waiting_only && !std::exchange(cache->looked_at, true)) {
+            left = true;
+        } else {
+            empty(*cache);
+            set_waiting(*cache, false);
+        }
+    }
+    return left;
+}
+
+bool CacheList::hand_on_waiting(std::uint32_t arena, std::uint32_t size_class) noexcept {
+    if (waiting_.load(std::memory_order_relaxed) == 0) return false;
+    const std::lock_guard lock(mutex_);
+    bool any = false;
+    for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
+        ArenaCache* found = cache->waits ? cache->find(arena) : nullptr;
+        if (found == nullptr || found->magazine(size_class).size() == 0) continue;
+        found->flush_magazine(size_class);
+        any = true;
+    }
+    return any;
 }
 
 std::size_t CacheList::record_bytes() noexcept {

@@ -25,6 +25,8 @@ struct ThreadCache {
     CacheList* list = nullptr;
     ThreadCache* next = nullptr;  ///< in the list, or among unused records
     bool in_use = false;          ///< by a thread; under the list's lock
+    bool waits = false;           ///< not in use, with blocks for the next thread perhaps; the same
+    bool looked_at = false;       ///< since it waits; the same
     /// Of the thread that has it; nullptr for none. Others compare it with their own, so relaxed will do.
     std::atomic<ThreadCache**> table{nullptr};
     std::array<std::atomic<ArenaCache*>, kMaxArenas> arenas{};
@@ -78,20 +80,29 @@ public:
     ThreadCache* acquire() noexcept;
     /// Puts all blocks of a cache back to their arenas.
     static void empty(ThreadCache& cache) noexcept;
-    /// Empties a cache and leaves it to the next thread.
+    /// Leaves a cache to the next thread, with its small and medium blocks if the threads that go on have
+    /// room enough without it.
     void give_up(ThreadCache& cache) noexcept;
+    /// Empties the caches that wait for a thread; only those that did so at the last call that asked for
+    /// these, if `long_waiting_only`. Returns whether some are left.
+    bool empty_waiting(bool long_waiting_only) noexcept;
+    /// Hands on what caches that wait for a thread have of one class of one arena; false if they have none.
+    bool hand_on_waiting(std::uint32_t arena, std::uint32_t size_class) noexcept;
 
     std::size_t record_bytes() noexcept;
     void lock_all() noexcept { spare_mutex_.lock(), mutex_.lock(); }
     void unlock_all() noexcept { mutex_.unlock(), spare_mutex_.unlock(); }
 
 private:
+    void set_waiting(ThreadCache& cache, bool waits) noexcept;
+
     const std::uint64_t pool_id_;
     const std::uint32_t slot_;
     void (*const on_idle_)() noexcept;
     std::mutex spare_mutex_;  ///< before mutex_
     std::mutex mutex_;
     ThreadCache* head_ = nullptr;
+    std::atomic<std::uint32_t> waiting_{0};  ///< caches that wait; relaxed: a hint beyond the lock
     ThreadCache* spare_ = nullptr;
 };
 

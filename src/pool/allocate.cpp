@@ -119,6 +119,10 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     cache::Magazine& magazine = cache.magazine(size_class);
     std::uintptr_t ready = magazine.pop();
     while (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
+    // Before new memory is faulted in, what ended threads left is asked for.
+    if (ready == 0 && caches_.hand_on_waiting(cache.arena().settings().index, size_class)) {
+        while (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
+    }
     if (ready != 0) return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes};
     auto block = cache.allocate_past_magazine(size_class);
     if (!block) {

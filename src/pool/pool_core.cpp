@@ -126,7 +126,7 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     const bool slots = !options_.max_idle_bytes && options_.idle_decay != std::chrono::milliseconds(0) &&
                        os::have_process_barrier();
     // What threads keep ready is not looked at on the short path: at most a quarter of a bound in bytes.
-    const std::size_t slab_bytes = options_.max_buffers * base::kMaxSlabBlockBytes;
+    const std::size_t slab_bytes = options_.max_buffers * 2 * base::kMaxSlabBlockBytes;
     slot.shared.reset(new (std::nothrow) cache::SharedBlocks);
     if (slot.shared == nullptr) return nullptr;
     slot.shared->budget.slab_bytes.reset(
@@ -188,6 +188,7 @@ std::size_t PoolCore::drain_large(std::uint32_t index) noexcept {
 std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexcept {
     std::size_t given = 0;
     const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+    caches_.empty_waiting(false);
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         if (given >= bytes) return;
         arena.release_lapsed(drain_large(index));
@@ -210,7 +211,7 @@ std::size_t PoolCore::trim(std::size_t keep_bytes, EvictionCause cause) noexcept
 bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
     look_at_cpuset();
     const auto decay_ms = static_cast<std::uint32_t>(options_.idle_decay->count());
-    bool left = false;
+    bool left = caches_.empty_waiting(true);
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         std::size_t lapsed = 0;
         caches_.for_each([&](cache::ThreadCache& thread) {

@@ -94,15 +94,42 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         EXPECT_EQ(cache->ready_blocks(Tier::kMedium) + cache->ready_blocks(Tier::kLarge), 2U);
     });
     EXPECT_EQ(budget_of_ready_.large_blocks.drawn(), 0U);
-    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), base::class_bytes(size_class));
-    std::uintptr_t back = 0;
-    EXPECT_EQ(shared_->depots[size_class].take(&back, 1), 1U) << "the block was left to other threads";
     EXPECT_NE(arena_.take_idle_block(2 * kMiB, 64).address, 0U);
     in_thread([&] {
         ThreadCache* next = find_or_make_cache(*caches);
         EXPECT_EQ(next, left) << "the next thread takes the record over";
         EXPECT_EQ(next->find(0)->magazine(size_class).allocations.get(), 7U) << "with all it counted";
+        EXPECT_EQ(next->find(0)->magazine(size_class).size(), 1U) << "and what it had ready";
     });
+    EXPECT_TRUE(caches->hand_on_waiting(0, size_class));
+    EXPECT_FALSE(caches->hand_on_waiting(0, size_class));
+    std::uintptr_t back = 0;
+    EXPECT_EQ(shared_->depots[size_class].take(&back, 1), 1U) << "or other threads have it";
+}
+
+// F29
+TEST_F(ThreadCacheTest, F29_WhatWaitsForAThreadIsEmptiedIfNoneComes) {
+    const auto caches = list();
+    const std::uint32_t size_class = base::size_class(4096);
+    const auto live_and_end = [&](std::size_t blocks) {
+        in_thread([&] {
+            ArenaCache* cache = find_or_make_cache(*caches)->add(0, arena_, *shared_);
+            std::vector<std::uintptr_t> taken;
+            for (std::size_t i = 0; i < blocks; ++i)
+                taken.push_back(cache->allocate_past_magazine(size_class)->address);
+            for (const std::uintptr_t block : taken) cache->free_past_magazine(size_class, block);
+        });
+    };
+    live_and_end(1);
+    EXPECT_TRUE(caches->empty_waiting(true)) << "it has only begun to wait";
+    EXPECT_FALSE(caches->hand_on_waiting(0, size_class + 1));
+    EXPECT_FALSE(caches->empty_waiting(true));
+    EXPECT_FALSE(caches->hand_on_waiting(0, size_class)) << "all of it is gone";
+    shared_->empty(arena_, false);
+    EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 0U);
+    budget_of_ready_.slab_bytes.reset(64 << 10);
+    live_and_end(20);
+    EXPECT_FALSE(caches->hand_on_waiting(0, size_class)) << "others have no room without what it had";
 }
 
 TEST_F(ThreadCacheTest, ALaterPoolOfTheSameSlotNeverSharesARecordBetweenThreads) {

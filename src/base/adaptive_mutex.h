@@ -1,0 +1,26 @@
+// Owns: a mutex for what is held for well under a microsecond.
+// Must not know: what it guards.
+#pragma once
+
+#include <pthread.h>
+
+namespace numapool::base {
+
+/// Like std::mutex, but who finds it taken looks again for a while before sleeping: the holder is mostly done
+/// sooner than the system could put a thread to sleep and wake it (PTHREAD_MUTEX_ADAPTIVE_NP). Thread safety:
+/// any thread; not recursive.
+class AdaptiveMutex {
+public:
+    AdaptiveMutex() noexcept = default;
+    AdaptiveMutex(const AdaptiveMutex&) = delete;
+    AdaptiveMutex& operator=(const AdaptiveMutex&) = delete;
+    ~AdaptiveMutex() { ::pthread_mutex_destroy(&mutex_); }
+
+    void lock() noexcept { ::pthread_mutex_lock(&mutex_); }
+    void unlock() noexcept { ::pthread_mutex_unlock(&mutex_); }
+
+private:
+    pthread_mutex_t mutex_ = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+};
+
+}  // namespace numapool::base
