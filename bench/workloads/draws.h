@@ -31,10 +31,10 @@ public:
 
     std::size_t next() { return drawn_[at_++ & (kDrawn - 1)]; }
 
-private:
     static constexpr std::size_t kDrawn = 8192;
     static_assert(std::has_single_bit(kDrawn));
 
+private:
     template <class Draw>
     explicit Draws(Draw draw) : drawn_(kDrawn) {
         for (std::size_t& one : drawn_) one = draw();

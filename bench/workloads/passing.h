@@ -45,7 +45,7 @@ template <class Allocator>
 void run_exchange(benchmark::State& state, Allocator& allocator, const Exchange& exchange, int pairs,
                   std::chrono::milliseconds time) {
     std::vector<Mailbox> boxes(exchange.box_each ? static_cast<std::size_t>(pairs) : 1);
-    std::atomic<int> producing{pairs};
+    std::atomic<int> producing{0};
     const auto produce = [&](int lane, const Stop& stop) {
         Draws sizes =
             Draws::sizes(static_cast<std::uint64_t>(lane) + 1, exchange.least_bytes, exchange.most_bytes);
@@ -87,11 +87,13 @@ void run_exchange(benchmark::State& state, Allocator& allocator, const Exchange&
             }
         }
     };
-    run_lanes(state, 2 * pairs, time, [&](int lane, const Stop& stop) -> std::uint64_t {
+    const auto work = [&](int lane, const Stop& stop) -> std::uint64_t {
         if (lane >= pairs) return consume(lane - pairs);
         produce(lane, stop);
         return 0;
-    });
+    };
+    run_lanes(state, 2 * pairs, time, work,
+              {.prepare = [&] { producing.store(pairs, std::memory_order_relaxed); }});
 }
 
 /// larson: a server's thread replaces blocks in random places, ends after a while, and the next thread goes

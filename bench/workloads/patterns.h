@@ -23,9 +23,11 @@ inline constexpr int kOperationsBetweenLooks = 64;  // at Stop
 
 /// Registers a benchmark that runs make(lane)(stop) in each of `lanes` threads; `make` prepares.
 template <class Make>
-void register_lanes(const std::string& name, int lanes, const Settings& settings, Make make) {
-    const auto run = [lanes, make, time = settings.thread_time](benchmark::State& state) {
-        run_lanes(state, lanes, time, [&](int lane, const Stop& stop) { return make(lane)(stop); });
+void register_lanes(const std::string& name, int lanes, const Settings& settings, Make make,
+                    const WarmUp& warm_up = {}) {
+    const auto run = [lanes, make, warm_up, time = settings.thread_time](benchmark::State& state) {
+        run_lanes(
+            state, lanes, time, [&](int lane, const Stop& stop) { return make(lane)(stop); }, warm_up);
     };
     benchmark::RegisterBenchmark((name + "/threads:" + std::to_string(lanes)).c_str(), run)
         ->Iterations(1)
@@ -93,7 +95,7 @@ void register_order(Allocator& allocator, const Settings& settings) {
                     };
                     return until_stopped(stop, 1, once) * set.blocks;
                 };
-            });
+            }, WarmUp{.operations = 2.0 * Draws::kDrawn});
         }
     }
 }
@@ -163,8 +165,10 @@ void register_scratch(Allocator& allocator, const Settings& settings) {
     for (const int lanes : {1, 2, 16}) {
         const auto run = [&allocator, lanes, time = settings.thread_time](benchmark::State& state) {
             std::vector<void*> given(static_cast<std::size_t>(lanes));
-            for (void*& block : given) block = allocator.allocate(kBytes);
-            run_lanes(state, lanes, time, [&](int lane, const Stop& stop) {
+            const auto give = [&] {
+                for (void*& block : given) block = allocator.allocate(kBytes);
+            };
+            const auto work = [&](int lane, const Stop& stop) {
                 allocator.deallocate(given[static_cast<std::size_t>(lane)], kBytes);
                 return until_stopped(stop, 1, [&] {
                     auto* block = static_cast<volatile unsigned*>(allocator.allocate(kBytes));
@@ -172,7 +176,8 @@ void register_scratch(Allocator& allocator, const Settings& settings) {
                     for (int i = 0; i < 1000; ++i) *block = *block + 1;
                     allocator.deallocate(const_cast<unsigned*>(block), kBytes);
                 });
-            });
+            };
+            run_lanes(state, lanes, time, work, {.prepare = give});
         };
         benchmark::RegisterBenchmark(("scratch/threads:" + std::to_string(lanes)).c_str(), run)
             ->Iterations(1)

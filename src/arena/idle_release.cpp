@@ -158,17 +158,15 @@ std::size_t NodeArena::release_idle(std::size_t bytes, ReleaseScope scope, Evict
     return given;
 }
 
-void NodeArena::release_lapsed(std::size_t bytes) noexcept {
-    if (bytes == 0) return;
-    std::size_t whole = 0;
+void NodeArena::release_lapsed() noexcept {
+    if (settings_.decays) return;
+    std::size_t bytes = 0;
     {
         const std::lock_guard lock(mutex_);
-        lapsed_bytes_ += bytes;
-        whole = base::align_down(lapsed_bytes_, kGranuleBytes);
-        // What cannot be given back now because no granule is whole is forgiven: it is in use by neighbours.
-        lapsed_bytes_ -= whole;
+        bytes = credits_.call_in(kGranuleBytes, false);
     }
-    if (whole != 0) release_idle(whole, ReleaseScope::kGranules, EvictionCause::kMaxBuffers);
+    // What cannot be given back now because no granule is whole is forgiven: it is in use by neighbours.
+    release_idle(bytes, ReleaseScope::kGranules, EvictionCause::kMaxBuffers);
 }
 
 void NodeArena::discard_block(AddressRange& range, std::size_t first) noexcept {
@@ -191,6 +189,12 @@ bool NodeArena::decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t
     for (SlabBin& bin : bins_) empty_slabs |= bin.retire_empty(*this, now_ms, decay_ms);
     Segments segments;
     std::size_t count = 0;
+    std::size_t lapsed = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        lapsed = credits_.call_in(kGranuleBytes, true);
+    }
+    release_idle(lapsed, ReleaseScope::kGranules, EvictionCause::kMaxBuffers);
     {
         const std::lock_guard lock(mutex_);
         count = select_decayed(now_ms, tick_ms, decay_ms, segments);

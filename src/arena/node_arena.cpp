@@ -150,7 +150,7 @@ Extent NodeArena::take_idle_block(std::size_t bytes, std::size_t alignment, Fit 
     const auto run =
         heap_.take(RunKind::kIdle, slices_for(bytes), align_slices(alignment), Purpose::kLargeBlock, fit);
     if (!run) return {};
-    credits_.consume_newest();
+    credits_.consume(run->bytes());
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));  // runs of several buffers may have served this one
     return live_extent(*run, run->bytes(), 0);
 }
@@ -191,15 +191,16 @@ void NodeArena::put_idle(Run run, RunKind kind) noexcept {
     heap_.put(run);
 }
 
-std::size_t NodeArena::put_block(AddressRange& range, std::size_t first,
-                                 std::size_t credits_held_elsewhere) noexcept {
+bool NodeArena::put_block(AddressRange& range, std::size_t first,
+                          std::size_t credits_held_elsewhere) noexcept {
     const std::lock_guard lock(mutex_);
     const std::size_t slices = range.entry(first).slices();
     range.set_entry(first, SliceEntry());
     put_idle({&range, first, slices, RunKind::kIdle}, RunKind::kIdle);
-    if (!settings_.credits_bound) return 0;
+    if (!settings_.credits_bound) return false;
     const std::size_t limit = settings_.max_credits - std::min(settings_.max_credits, credits_held_elsewhere);
-    return credits_.add(slices * kSliceBytes, limit);
+    credits_.add(slices * kSliceBytes, limit);
+    return !settings_.decays && credits_.due(base::kGranuleBytes);
 }
 
 base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept {

@@ -35,6 +35,7 @@ struct ArenaSettings {
     std::size_t max_credits = 32;  ///< idle large buffers kept
     bool movable = true;           ///< its pages may be moved to other addresses while they are idle
     bool credits_bound = true;     ///< false: large idle memory is bounded by someone else, in bytes
+    bool decays = false;           ///< decay() is called as long as there is idle memory
 };
 
 /// A large block, or memory for a slab.
@@ -83,14 +84,12 @@ public:
     base::Result<Extent> take_moved_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// A large block from memory that, in part at least, was not handed out before.
     base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
-    /// Takes a large block back (live or cached). Returns the bytes whose credits lapsed: pass them to
-    /// release_lapsed.
-    std::size_t put_block(AddressRange& range, std::size_t first,
-                          std::size_t credits_held_elsewhere) noexcept;
+    /// Takes a large block back (live or cached). Returns whether release_lapsed is due.
+    bool put_block(AddressRange& range, std::size_t first, std::size_t credits_held_elsewhere) noexcept;
     /// Takes a live large block back and gives its pages to the system: they shall not be reused as they are.
     void discard_block(AddressRange& range, std::size_t first) noexcept;
-    /// Gives whole granules back for credits that lapsed.
-    void release_lapsed(std::size_t bytes) noexcept;
+    /// Gives whole granules back for credits that lapsed. Where idle memory decays, its ticks do.
+    void release_lapsed() noexcept;
 
     /// Gives idle memory back until `bytes` are; returns how many were. Never holds the lock across a system
     /// call.
@@ -208,7 +207,6 @@ private:
     std::array<std::atomic<const AddressRange*>, kPurposes> newest_ranges_{};
     Credits credits_;
     bool credits_ready_ = false;
-    std::size_t lapsed_bytes_ = 0;  ///< below a granule, owed to the next release
     RecordChunk* record_chunks_ = nullptr;
     std::uintptr_t record_free_ = 0;
     std::uintptr_t record_end_ = 0;

@@ -215,7 +215,7 @@ base::Result<Extent> NodeArena::finish(const Patchwork& work) noexcept {
         advise_huge(block);
         commit(fresh * kSliceBytes);
     } else {
-        credits_.consume_newest();
+        credits_.consume(block.bytes());
     }
     credits_.shrink(heap_.free_bytes(RunKind::kIdle));
     Extent made = live_extent(block, reused * kSliceBytes, 0);

@@ -141,24 +141,24 @@ void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) no
     }
     const std::uintptr_t evicted = large_.evict();
     const std::uintptr_t leaving = large_.put(block, kept) ? evicted : block;
-    if (leaving != 0) arena_->release_lapsed(put_large(leaving));
+    if (leaving != 0 && put_large(leaving)) arena_->release_lapsed();
 }
 
-std::size_t ArenaCache::put_large(std::uintptr_t block) noexcept {
+bool ArenaCache::put_large(std::uintptr_t block) noexcept {
     arena::AddressRange& range = *arena::find_range(block);
     return arena_->put_block(range, range.index_of(block), shared_->budget.large_blocks.drawn());
 }
 
-std::size_t ArenaCache::drain_large() noexcept {
-    std::size_t lapsed = 0;
-    large_.empty([&](std::uintptr_t block) { lapsed += put_large(block); });
-    return lapsed;
+bool ArenaCache::drain_large() noexcept {
+    bool due = false;
+    large_.empty([&](std::uintptr_t block) { due |= put_large(block); });
+    return due;
 }
 
-std::size_t ArenaCache::steal_large() noexcept {
-    std::size_t lapsed = 0;
-    large_.steal([&](std::uintptr_t block) { lapsed += put_large(block); });
-    return lapsed;
+bool ArenaCache::steal_large() noexcept {
+    bool due = false;
+    large_.steal([&](std::uintptr_t block) { due |= put_large(block); });
+    return due;
 }
 
 void ArenaCache::flush_magazine(std::uint32_t size_class) noexcept {
@@ -175,7 +175,7 @@ void ArenaCache::flush_magazines() noexcept {
 }
 
 void ArenaCache::close_large() noexcept {
-    arena_->release_lapsed(drain_large());
+    if (drain_large()) arena_->release_lapsed();
     shared_->budget.large_blocks.give_back(large_.limit());
     large_.set_limit(0);
 }

@@ -87,13 +87,12 @@ public:
     /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
     /// allows, in place of another if need be; what goes, goes to the arena.
     void free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept;
-    /// Puts the blocks of the large slots back to the arena. Returns the bytes whose credits lapsed, for
-    /// NodeArena::release_lapsed.
-    std::size_t drain_large() noexcept;
+    /// Puts the blocks of the large slots back to the arena. Returns whether NodeArena::release_lapsed is due.
+    bool drain_large() noexcept;
     /// The same, by any thread, under the lock of the list that the cache is in.
-    std::size_t steal_large() noexcept;
+    bool steal_large() noexcept;
     /// Puts a large block back to the arena; returns the same.
-    std::size_t put_large(std::uintptr_t block) noexcept;
+    bool put_large(std::uintptr_t block) noexcept;
 
     /// Puts a live block back to its slab.
     void put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept;

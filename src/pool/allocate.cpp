@@ -156,19 +156,23 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
         return {reinterpret_cast<void*>(ready), kept->bytes, base::kSizeClasses, kept->bytes};
     }
     arena::NodeArena& arena = cache.arena();
-    arena::Extent idle = arena.take_idle_block(bytes, alignment, arena::Fit::kSnug);
-    if (idle.address != 0) return taken(idle);
     // Before a longer run is cut, what this thread keeps ready goes back and merges: kept apart, such blocks
     // would leave ever smaller runs. And before new memory is faulted in, what other threads keep ready does.
-    std::size_t lapsed = cache.drain_large();
+    bool lapsed = false;
+    arena::Extent idle;
+    if (cache.large().filled() != 0) {
+        idle = arena.take_idle_block(bytes, alignment, arena::Fit::kSnug);
+        if (idle.address != 0) return taken(idle);
+        lapsed = cache.drain_large();
+    }
     idle = arena.take_idle_block(bytes, alignment);
     if (idle.address == 0) {
-        lapsed += drain_large(arena.settings().index);
+        lapsed |= drain_large(arena.settings().index);
         idle = arena.take_idle_block(bytes, alignment);
     }
     base::Result<arena::Extent> made = idle;
     if (idle.address == 0) made = arena.take_moved_block(bytes, alignment);
-    arena.release_lapsed(lapsed);
+    if (lapsed) arena.release_lapsed();
     if (made && made->address == 0) made = arena.take_new_block(bytes, alignment);
     if (!made) {
         failure = made.failure();

@@ -142,6 +142,7 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     settings.range_bytes = settings_.range_bytes;
     settings.max_credits = options_.max_buffers;
     settings.credits_bound = !options_.max_idle_bytes;
+    settings.decays = options_.idle_decay.has_value();
     if (placement.kind() == Placement::Kind::kNode) {
         settings.home = arena::PageHome::on_node(placement.node());
     } else if (placement.kind() == Placement::Kind::kInterleave) {
@@ -177,10 +178,10 @@ void PoolCore::close() noexcept {
     trim(0, EvictionCause::kTrim);
 }
 
-std::size_t PoolCore::drain_large(std::uint32_t index) noexcept {
-    std::size_t lapsed = 0;
+bool PoolCore::drain_large(std::uint32_t index) noexcept {
+    bool lapsed = false;
     caches_.for_each([&](cache::ThreadCache& cache) {
-        if (cache::ArenaCache* found = cache.find(index); found != nullptr) lapsed += found->steal_large();
+        if (cache::ArenaCache* found = cache.find(index); found != nullptr) lapsed |= found->steal_large();
     });
     return lapsed;
 }
@@ -191,7 +192,7 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
     caches_.empty_waiting(false);
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         if (given >= bytes) return;
-        arena.release_lapsed(drain_large(index));
+        if (drain_large(index)) arena.release_lapsed();
         arenas_[index].shared->empty(arena, false);
         for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) arena.bin(c).retire_empty(arena, now, 0);
         given += arena.release_idle(bytes - given, arena::ReleaseScope::kAll, cause);
@@ -213,7 +214,6 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
     const auto decay_ms = static_cast<std::uint32_t>(options_.idle_decay->count());
     bool left = caches_.empty_waiting(true);
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
-        std::size_t lapsed = 0;
         caches_.for_each([&](cache::ThreadCache& thread) {
             cache::ArenaCache* found = thread.find(index);
             if (found == nullptr || found->large().filled() == 0) return;
@@ -223,12 +223,11 @@ bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
                 found->large_seen_by_decay = seen;
                 found->large_seen_at_ms = now_ms;
             } else if (now_ms - found->large_seen_at_ms >= decay_ms / 2) {
-                lapsed += found->steal_large();
+                static_cast<void>(found->steal_large());
                 if (found->large().filled() != 0) return;  // in use again, or out of reach for good
             }
             left = true;
         });
-        arena.release_lapsed(lapsed);
         left |= arenas_[index].shared->empty(arena, true);
         left |= arena.decay(now_ms, tick_ms, decay_ms);
     });

@@ -225,7 +225,7 @@ private:
             }
         });
     }
-    std::size_t drain_large(std::uint32_t index) noexcept;
+    bool drain_large(std::uint32_t index) noexcept;
     std::size_t release_idle(std::size_t bytes, EvictionCause cause) noexcept;
     std::size_t live_bytes() noexcept;
     bool anything_live() noexcept;

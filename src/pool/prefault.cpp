@@ -79,7 +79,7 @@ base::Result<bool> PoolCore::initialize(std::size_t reserve_bytes) noexcept {
     base::Result<bool> done = true;
     for (std::uint32_t index = 0; index < node_arenas_ && done; ++index) {
         arena::NodeArena& arena = *arena_at(index);
-        arena.release_lapsed(drain_large(index));  // what threads keep ready is idle memory too
+        if (drain_large(index)) arena.release_lapsed();  // what threads keep ready is idle memory too
         auto run = arena.begin_prefault(reserve_bytes);
         if (run) {
             runs[index] = *run;

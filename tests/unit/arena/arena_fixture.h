@@ -34,7 +34,7 @@ protected:
         std::memset(reinterpret_cast<void*>(made->address), 0xAB, made->bytes);
         return *made;
     }
-    static std::size_t put(NodeArena& arena, const Extent& block) {
+    static bool put(NodeArena& arena, const Extent& block) {
         AddressRange& range = *find_range(block.address);
         return arena.put_block(range, range.index_of(block.address), 0);
     }

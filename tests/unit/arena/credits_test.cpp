@@ -15,14 +15,16 @@ namespace {
 TEST(Credits, LoseTheOldestWhenFull) {
     Credits credits;
     ASSERT_TRUE(credits.reserve(3));
-    EXPECT_EQ(credits.add(1, 3), 0U);
-    EXPECT_EQ(credits.add(2, 3), 0U);
-    EXPECT_EQ(credits.add(4, 3), 0U);
-    EXPECT_EQ(credits.add(8, 3), 1U);
+    for (const std::size_t bytes : {1U, 2U, 4U}) credits.add(bytes, 3);
+    EXPECT_EQ(credits.call_in(1, false), 0U);
+    credits.add(8, 3);
+    EXPECT_EQ(credits.call_in(1, false), 1U);
     EXPECT_EQ(credits.count(), 3U);
-    credits.consume_newest();
-    EXPECT_EQ(credits.add(16, 3), 0U);
-    EXPECT_EQ(credits.add(32, 3), 2U);
+    credits.consume(8);
+    credits.add(16, 3);
+    EXPECT_EQ(credits.call_in(1, false), 0U);
+    credits.add(32, 3);
+    EXPECT_EQ(credits.call_in(1, false), 2U);
     credits.release();
 }
 
@@ -30,9 +32,11 @@ TEST(Credits, ASmallerLimitLapsesSeveral) {
     Credits credits;
     ASSERT_TRUE(credits.reserve(4));
     for (const std::size_t bytes : {1U, 2U, 4U, 8U}) credits.add(bytes, 4);
-    EXPECT_EQ(credits.add(16, 2), 1U + 2U + 4U);
+    credits.add(16, 2);
+    EXPECT_EQ(credits.call_in(1, false), 1U + 2U + 4U);
     EXPECT_EQ(credits.count(), 2U);
-    EXPECT_EQ(credits.add(32, 0), 8U + 16U + 32U) << "none may be held";
+    credits.add(32, 0);
+    EXPECT_EQ(credits.call_in(1, false), 8U + 16U + 32U) << "none may be held";
     EXPECT_EQ(credits.count(), 0U);
     credits.release();
 }
@@ -40,9 +44,45 @@ TEST(Credits, ASmallerLimitLapsesSeveral) {
 TEST(Credits, WithoutRoomEveryReturnLapses) {
     Credits credits;
     ASSERT_TRUE(credits.reserve(0));
-    EXPECT_EQ(credits.add(7, 0), 7U);
-    credits.consume_newest();
+    credits.add(7, 0);
+    EXPECT_TRUE(credits.due(7));
+    EXPECT_FALSE(credits.due(8));
+    EXPECT_EQ(credits.call_in(2, false), 6U) << "in whole units";
+    credits.consume(7);
+    EXPECT_FALSE(credits.due(1));
     EXPECT_EQ(credits.count(), 0U);
+    credits.release();
+}
+
+TEST(Credits, WhatLapsedStaysForAWhileForWhoeverNeedsIt) {
+    Credits credits;
+    ASSERT_TRUE(credits.reserve(2));
+    const auto step = [&] {  // four buffers come back, then all are taken again
+        for (int i = 0; i < 4; ++i) credits.add(10, 2);
+        for (int i = 0; i < 4; ++i) credits.consume(10);
+    };
+    step();
+    step();
+    EXPECT_EQ(credits.call_in(1, true), 0U);
+    for (int i = 0; i < 4; ++i) credits.add(10, 2);
+    EXPECT_EQ(credits.call_in(1, true), 0U) << "idle since a moment ago";
+    credits.consume(10);
+    credits.consume(10);
+    credits.consume(5);
+    EXPECT_EQ(credits.call_in(1, true), 15U) << "what was never needed meanwhile";
+    EXPECT_EQ(credits.call_in(1, true), 0U);
+    credits.release();
+}
+
+TEST(Credits, WhatIsNotThereIsNotCalledIn) {
+    Credits credits;
+    ASSERT_TRUE(credits.reserve(2));
+    for (int i = 0; i < 4; ++i) credits.add(10, 2);
+    credits.shrink(25);
+    EXPECT_EQ(credits.count(), 2U);
+    EXPECT_EQ(credits.call_in(1, false), 5U);
+    credits.shrink(12);
+    EXPECT_EQ(credits.count(), 1U);
     credits.release();
 }
 
