@@ -26,8 +26,7 @@ template <class Make>
 void register_lanes(const std::string& name, int lanes, const Settings& settings, Make make,
                     const WarmUp& warm_up = {}) {
     const auto run = [lanes, make, warm_up, time = settings.thread_time](benchmark::State& state) {
-        run_lanes(
-            state, lanes, time, [&](int lane, const Stop& stop) { return make(lane)(stop); }, warm_up);
+        run_lanes(state, lanes, time, [&](int lane, const Stop& stop) { return make(lane)(stop); }, warm_up);
     };
     benchmark::RegisterBenchmark((name + "/threads:" + std::to_string(lanes)).c_str(), run)
         ->Iterations(1)
@@ -74,28 +73,31 @@ void register_order(Allocator& allocator, const Settings& settings) {
     };
     for (const Set set : {Set{"64B-64KiB", 1000, 64, 64 << 10}, Set{"64KiB-16MiB", 64, 64 << 10, 16 << 20}}) {
         for (const int lanes : {1, 2}) {
-            register_lanes(std::string("order/") + set.name, lanes, settings, [&allocator, set](int lane) {
-                return [&allocator, set, lane](const Stop& stop) {
-                    const auto seed = static_cast<std::uint64_t>(lane) + 1;
-                    Draws sizes = Draws::sizes(seed, set.least, set.most);
-                    Draws places = Draws::places(seed, set.blocks);
-                    struct Block {
-                        void* at;
-                        std::size_t bytes;
+            register_lanes(
+                std::string("order/") + set.name, lanes, settings,
+                [&allocator, set](int lane) {
+                    return [&allocator, set, lane](const Stop& stop) {
+                        const auto seed = static_cast<std::uint64_t>(lane) + 1;
+                        Draws sizes = Draws::sizes(seed, set.least, set.most);
+                        Draws places = Draws::places(seed, set.blocks);
+                        struct Block {
+                            void* at;
+                            std::size_t bytes;
+                        };
+                        std::vector<Block> blocks(set.blocks);
+                        const auto once = [&] {
+                            for (Block& block : blocks) {
+                                block.bytes = sizes.next();
+                                block.at = allocator.allocate(block.bytes);
+                                *static_cast<volatile char*>(block.at) = 1;
+                            }
+                            for (Block& block : blocks) std::swap(block, blocks[places.next()]);
+                            for (Block& block : blocks) allocator.deallocate(block.at, block.bytes);
+                        };
+                        return until_stopped(stop, 1, once) * set.blocks;
                     };
-                    std::vector<Block> blocks(set.blocks);
-                    const auto once = [&] {
-                        for (Block& block : blocks) {
-                            block.bytes = sizes.next();
-                            block.at = allocator.allocate(block.bytes);
-                            *static_cast<volatile char*>(block.at) = 1;
-                        }
-                        for (Block& block : blocks) std::swap(block, blocks[places.next()]);
-                        for (Block& block : blocks) allocator.deallocate(block.at, block.bytes);
-                    };
-                    return until_stopped(stop, 1, once) * set.blocks;
-                };
-            }, WarmUp{.operations = 2.0 * Draws::kDrawn});
+                },
+                WarmUp{.operations = 2.0 * Draws::kDrawn});
         }
     }
 }

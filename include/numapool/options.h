@@ -36,9 +36,10 @@ enum class Workload {
 
 /// How a pool is set up. Aggregate: name what differs, `PoolOptions{.max_buffers = 64}`.
 struct NUMAPOOL_API PoolOptions {
-    /// How many idle large buffers each node keeps; it never limits live ones, and what goes beyond it gives
-    /// its pages back to the system. Of buffers of up to 1 MiB threads keep as many bytes ready on each node
-    /// as this many of 1 MiB would be; those beyond go back to their slab.
+    /// How many idle large buffers each node keeps; it never limits live ones. What is idle beyond it gives
+    /// its pages back to the system: with idle_decay what no request had need of for a tick, half a second at
+    /// most; without it at once. Of buffers of up to 1 MiB threads keep twice as many bytes ready on each
+    /// node as this many of 1 MiB would be; those beyond go back to their slab.
     std::size_t max_buffers = 32;
     /// false: one arena for all nodes, no placement system calls, nodes in requests are accepted and ignored.
     bool numa_aware = true;

@@ -11,19 +11,19 @@
 namespace numapool::cache {
 namespace {
 
-constexpr std::size_t kDrawnBytes = std::size_t{128} << 10;
-// Short blocks: a magazine with room for this many takes from no other class what the budget does not have.
-constexpr std::uint32_t kEnough = 8;
-constexpr std::size_t kShortBytes = 4096;
-// Nor does it grow beyond so many bytes: blocks of this size cost far more to fill than to fetch.
-constexpr std::size_t kMagazineBytes = std::size_t{4} << 20;
-
-std::uint32_t capacity(std::uint32_t size_class) noexcept {
-    return static_cast<std::uint32_t>(
-        std::clamp<std::size_t>(kMagazineBytes / base::class_bytes(size_class), 4, Magazine::kCapacity));
-}
-// When the budget is spent, this many other classes are asked for room at a time.
+// A magazine grows by four blocks, or as many as these bytes hold, or one; and up to those that these hold.
+constexpr std::size_t kGrowthBytes = std::size_t{128} << 10;
+constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+// When the budget is spent, this many other classes are asked for room at a time,
 constexpr std::uint32_t kSearched = 4;
+// but none for more short blocks than these.
+constexpr std::uint32_t kEnoughShort = 8;
+constexpr std::size_t kShortBytes = 4096;
+
+std::uint32_t blocks_in(std::size_t bytes, std::uint32_t size_class, std::size_t least,
+                        std::size_t most) noexcept {
+    return static_cast<std::uint32_t>(std::clamp(bytes / base::class_bytes(size_class), least, most));
+}
 
 // Nobody can be asked any more who did it. The block counts as live for good.
 void tell_of_unsealed(std::uintptr_t block) noexcept {
@@ -39,11 +39,8 @@ void tell_of_unsealed(std::uintptr_t block) noexcept {
 
 bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     Magazine& magazine = this->magazine(size_class);
-    if (magazine.size() != 0) {
-        std::uintptr_t dropped = 0;
-        if (magazine.drop_unsealed(dropped) != 0) tell_of_unsealed(dropped);
-        if (magazine.size() != 0) return true;
-    }
+    while (const std::uintptr_t dropped = magazine.drop_unsealed()) tell_of_unsealed(dropped);
+    if (magazine.size() != 0) return true;
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
     if (got == 0) got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted);
@@ -72,8 +69,8 @@ void ArenaCache::put_past_magazine(std::uint32_t size_class, std::uintptr_t bloc
 std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noexcept {
     Allowance& allowance = shared_->budget.slab_bytes;
     const std::size_t block_bytes = base::class_bytes(size_class);
-    if (const std::size_t got = allowance.draw(block_bytes, most);
-        got != 0 || (block_bytes <= kShortBytes && magazine(size_class).limit() >= kEnough))
+    const bool enough = block_bytes <= kShortBytes && magazine(size_class).limit() >= kEnoughShort;
+    if (const std::size_t got = allowance.draw(block_bytes, most); got != 0 || enough)
         return static_cast<std::uint32_t>(got);
     for (std::uint32_t searched = 0; searched < kSearched; ++searched) {
         const std::uint32_t other = next_to_search_++ % base::kSizeClasses;
@@ -93,9 +90,8 @@ std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noe
 }
 
 void ArenaCache::grow(Magazine& magazine, std::uint32_t size_class) noexcept {
-    const auto at_once = static_cast<std::uint32_t>(
-        std::clamp<std::size_t>(kDrawnBytes / base::class_bytes(size_class), 1, 4));
-    const std::uint32_t most = std::min(at_once, capacity(size_class) - magazine.limit());
+    const std::uint32_t left = blocks_in(kMostBytes, size_class, 4, Magazine::kCapacity) - magazine.limit();
+    const std::uint32_t most = std::min(blocks_in(kGrowthBytes, size_class, 1, 4), left);
     if (most != 0) magazine.set_limit(magazine.limit() + draw(size_class, most));
 }
 

@@ -87,7 +87,8 @@ public:
     /// Takes a large block, its entry already marked cached: keeps it if a slot is empty or the budget
     /// allows, in place of another if need be; what goes, goes to the arena.
     void free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept;
-    /// Puts the blocks of the large slots back to the arena. Returns whether NodeArena::release_lapsed is due.
+    /// Puts the blocks of the large slots back to the arena. Returns whether NodeArena::release_lapsed is
+    /// due.
     bool drain_large() noexcept;
     /// The same, by any thread, under the lock of the list that the cache is in.
     bool steal_large() noexcept;

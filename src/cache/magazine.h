@@ -69,14 +69,12 @@ public:
         const std::span<const std::uintptr_t> ready(slots_.data() + 1, size());
         return std::find(ready.begin(), ready.end(), block) != ready.end();
     }
-    /// Takes the newest blocks off as long as they have no seal; returns how many, and the last of them in
-    /// `dropped`.
-    std::uint32_t drop_unsealed(std::uintptr_t& dropped) noexcept {
-        const std::uint32_t before = size();
-        std::uint32_t left = before;
-        for (; left != 0 && !arena::is_sealed(slots_[left]); --left) dropped = slots_[left];
-        resize(left);
-        return before - left;
+    /// Takes the newest block off if it has no seal; 0 if it has, or there is none.
+    std::uintptr_t drop_unsealed() noexcept {
+        const std::uint32_t size = this->size();
+        if (size == 0 || arena::is_sealed(slots_[size])) return 0;
+        resize(size - 1);
+        return slots_[size];
     }
 
 private:

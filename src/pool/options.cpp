@@ -110,9 +110,9 @@ void PoolOptions::validate() const {
 std::vector<OptionDescription> describe_options() {
     return {
         {"max_buffers", nullptr, "0 to 1048576", "32",
-         "How many idle buffers above 1 MiB each node keeps, and how many MiB of smaller ones threads keep "
-         "ready "
-         "there; live ones are not limited."},
+         "How many idle buffers above 1 MiB each node keeps, and half of how many MiB of smaller ones "
+         "threads "
+         "keep ready there; live ones are not limited."},
         {"numa_aware", nullptr, "true, false", "true",
          "Whether memory is kept apart by node; if false, nodes in requests are accepted and ignored."},
         {"enable_monitoring", nullptr, "true, false", "true",
