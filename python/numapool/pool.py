@@ -23,8 +23,9 @@ class MemoryPool(PoolBase):
     Parameters
     ----------
     max_buffers : int, optional
-        How many idle buffers of more than 1 MiB each node keeps; those beyond it give their pages back to the system.
-        Of smaller ones threads keep this many MiB ready on each node. Arrays that are out are not limited.
+        How many idle buffers of more than 1 MiB each node keeps; what is idle beyond it gives its pages back to the
+        system when no request had need of it for half a second. Of smaller ones threads keep twice this many MiB ready
+        on each node. Arrays that are out are not limited.
     numa_aware : bool, optional
         False: one arena for all nodes, `numa_node` is accepted and ignored.
     enable_monitoring : bool, optional
