@@ -1,4 +1,6 @@
-"""Shows: the presets for common workloads, and how much of a burst of buffers each keeps for the next burst."""
+"""Shows: the presets for common workloads, and how much of a burst of buffers each keeps for a later burst."""
+
+import time
 
 import numapool
 import numpy as np
@@ -15,9 +17,10 @@ def burst(pool: numapool.MemoryPool) -> None:
 
 
 def show(name: str, pool: numapool.MemoryPool) -> None:
-    """Run two bursts; print what the second one found and what was given back to the system."""
+    """Run two bursts a while apart; print what the second one found and what was given back to the system."""
     with pool:
         burst(pool)
+        time.sleep(1.5)  # what goes beyond max_buffers waits half a second for whoever comes right back
         burst(pool)
         statistics = pool.get_statistics()
         evicted = statistics["evictions"].get("max_buffers", {"bytes": 0})["bytes"]

@@ -108,8 +108,11 @@ public:
     /// shrink). Tells what the pool noticed last: it looks when it takes new memory, and in get_statistics().
     bool all_nodes_allowed() const noexcept;
 
-    /// What is known of a live block of this pool; nothing for any other pointer. Never touches the block.
+    /// What is known of a live block of this pool; nothing for any other pointer. Reads the first word of a
+    /// small or medium block: its holder must not write to it at the same time.
     std::optional<BlockInfo> find_block(const void* block) const noexcept;
+    /// The same of a block that the caller holds: it is not asked whether it is live, and not touched.
+    std::optional<BlockInfo> find_held_block(const void* block) const noexcept;
 
     /// The pool's figures; works on a closed pool too. Costs microseconds, and more with many threads.
     Statistics get_statistics() const;

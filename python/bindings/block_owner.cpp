@@ -72,7 +72,7 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, const ArraySpec& spec
     owner->tier = 0;
     owner->figures = 0;
     if (block != nullptr) {
-        if (const auto info = pool.pool().find_block(block)) {
+        if (const auto info = pool.pool().find_held_block(block)) {
             owner->block_bytes = info->bytes;
             owner->settled = info->settled;
             owner->tier = static_cast<std::uint8_t>(info->tier);

@@ -159,7 +159,7 @@ std::size_t NodeArena::release_idle(std::size_t bytes, ReleaseScope scope, Evict
 }
 
 void NodeArena::release_lapsed() noexcept {
-    if (settings_.decays) return;
+    if (decays()) return;
     std::size_t bytes = 0;
     {
         const std::lock_guard lock(mutex_);

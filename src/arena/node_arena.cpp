@@ -200,7 +200,7 @@ bool NodeArena::put_block(AddressRange& range, std::size_t first,
     if (!settings_.credits_bound) return false;
     const std::size_t limit = settings_.max_credits - std::min(settings_.max_credits, credits_held_elsewhere);
     credits_.add(slices * kSliceBytes, limit);
-    return !settings_.decays && credits_.due(base::kGranuleBytes);
+    return !decays() && credits_.due(base::kGranuleBytes);
 }
 
 base::Result<Extent> NodeArena::take_slab_memory(std::uint32_t size_class, AddressRange*& range) noexcept {

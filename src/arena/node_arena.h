@@ -35,7 +35,8 @@ struct ArenaSettings {
     std::size_t max_credits = 32;  ///< idle large buffers kept
     bool movable = true;           ///< its pages may be moved to other addresses while they are idle
     bool credits_bound = true;     ///< false: large idle memory is bounded by someone else, in bytes
-    bool decays = false;           ///< decay() is called as long as there is idle memory
+    /// Whether decay() is called as long as there is idle memory; nullptr: never.
+    const std::atomic<bool>* decays = nullptr;
 };
 
 /// A large block, or memory for a slab.
@@ -187,6 +188,9 @@ private:
     void dissolve(const Patchwork& work) noexcept;
 
     // The caller does not hold mutex_.
+    bool decays() const noexcept {
+        return settings_.decays != nullptr && settings_.decays->load(std::memory_order_relaxed);
+    }
     bool may_move() const noexcept;
     bool fill(Patchwork& work) noexcept;
     void release_unmoved(std::size_t slices) noexcept;

@@ -4,7 +4,8 @@
 // Returning seals a block, handing it out breaks the seal. A block that comes back sealed is most likely
 // returned twice; whoever finds one looks where blocks are kept, because a holder may write the same word. A
 // block that is to be handed out and is not sealed was written to after its return, or lies ready a second
-// time and has a holder: it is not handed out. The word lies in memory that is its holder's alone, so no two
+// time and has a holder: it is not handed out (two threads that take the two at the same instant are not
+// told apart). The word lies in memory that is its holder's alone, so no two
 // threads ever fight for a line of it, as they would for marks side by side.
 #pragma once
 

@@ -54,6 +54,7 @@ std::uintptr_t SlabBin::pop_returned(Slab& slab) noexcept {
     slab.returned[word] &= slab.returned[word] - 1;
     const auto index = static_cast<std::uint32_t>(word * 64 + bit);
     if (slab.used++ == 0) --empty_;
+    ++used_;
     --returned_;
     const std::uintptr_t block = slab.address_of(index);
     BlockMark& mark = slab.range->mark_of(block);
@@ -99,6 +100,7 @@ base::Result<FreshBlock> SlabBin::take_new(NodeArena& arena, std::uint32_t size_
     }
     const std::uint32_t index = slab->fresh++;
     if (slab->used++ == 0) --empty_;
+    ++used_;
     relist(slab);
     const std::uintptr_t block = slab->address_of(index);
     set_mark(slab->range->mark_of(block), mark_of_class(size_class));
@@ -136,17 +138,23 @@ base::Result<Slab*> SlabBin::make_slab(NodeArena& arena, std::uint32_t size_clas
     return slab;
 }
 
-void SlabBin::put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t count) noexcept {
+std::size_t SlabBin::put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t count) noexcept {
     const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
     const std::lock_guard lock(mutex_);
+    std::size_t taken = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const AddressRange* range = find_range(blocks[i]);
-        Slab* slab = range->entry(range->index_of(blocks[i])).slab();
+        const SliceEntry entry = range->entry(range->index_of(blocks[i]));
+        // Returned twice, and written to in between (see seal.h): its slab may even be gone.
+        if (!entry.is_slab() || &arena.bin(entry.slab()->size_class) != this) continue;
+        Slab* slab = entry.slab();
         const std::uint32_t index = base::block_index(slab->shape, blocks[i] - slab->base);
         std::uint64_t& word = slab->returned[index / 64];
         const std::uint64_t bit = std::uint64_t{1} << index % 64;
-        if ((word & bit) != 0) continue;  // returned twice, and written to in between: see seal.h
+        if ((word & bit) != 0) continue;
         word |= bit;
+        ++taken;
+        --used_;
         ++returned_;
         --slab->used;
         relist(slab);
@@ -157,12 +165,22 @@ void SlabBin::put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t co
         const std::size_t kept = std::max<std::size_t>(kKeptEmptyBytes / slab_bytes(*slab), 1);
         if (++empty_ > kept) retire(arena, slab);
     }
+    return taken;
 }
 
-bool SlabBin::has_returned(const Slab& slab, std::uintptr_t address) noexcept {
+bool SlabBin::has_returned(const AddressRange& range, std::uintptr_t address,
+                           std::uint32_t size_class) noexcept {
     const std::lock_guard lock(mutex_);
+    // Only under the lock do marks of this class go, and so the slab that the entry leads to.
+    if (range.mark_at(address) != mark_of_class(size_class)) return true;
+    const Slab& slab = *range.entry(range.index_of(address)).slab();
     const std::uint32_t index = base::block_index(slab.shape, address - slab.base);
     return (slab.returned[index / 64] >> index % 64 & 1) != 0;
+}
+
+std::size_t SlabBin::used() noexcept {
+    const std::lock_guard lock(mutex_);
+    return used_;
 }
 
 void SlabBin::retire(NodeArena& arena, Slab* slab) noexcept {

@@ -49,10 +49,12 @@ public:
     std::size_t take_returned(std::uintptr_t* blocks, std::size_t most) noexcept;
     /// Takes one block, from a new slab if need be.
     base::Result<FreshBlock> take_new(NodeArena& arena, std::uint32_t size_class) noexcept;
-    /// Takes sealed blocks back.
-    void put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t count) noexcept;
-    /// Whether the slab's block at `address` was taken back.
-    bool has_returned(const Slab& slab, std::uintptr_t address) noexcept;
+    /// Takes blocks back, sealed or without a mark; returns how many were not back already.
+    std::size_t put(NodeArena& arena, const std::uintptr_t* blocks, std::size_t count) noexcept;
+    /// Whether the block at `address`, which had the mark of `size_class`, was taken back, or its slab went.
+    bool has_returned(const AddressRange& range, std::uintptr_t address, std::uint32_t size_class) noexcept;
+    /// Blocks that are live or in a cache.
+    std::size_t used() noexcept;
     /// Gives slabs without used blocks back to the arena if they are idle since `now_ms` - `age_ms` or
     /// longer. Returns whether younger ones are left.
     bool retire_empty(NodeArena& arena, std::uint32_t now_ms, std::uint32_t age_ms) noexcept;
@@ -72,6 +74,7 @@ private:
     Slab* slabs_ = nullptr;     ///< those with a returned or fresh block; the last one used comes first
     std::size_t returned_ = 0;  ///< returned blocks in all slabs
     std::size_t empty_ = 0;     ///< slabs without used blocks
+    std::size_t used_ = 0;      ///< used blocks in all slabs
 };
 
 }  // namespace numapool::arena

@@ -3,10 +3,7 @@
 #include "cache/arena_cache.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdio>
-
-#include "base/log.h"
+#include <array>
 
 namespace numapool::cache {
 namespace {
@@ -25,21 +22,11 @@ std::uint32_t blocks_in(std::size_t bytes, std::uint32_t size_class, std::size_t
     return static_cast<std::uint32_t>(std::clamp(bytes / base::class_bytes(size_class), least, most));
 }
 
-// Nobody can be asked any more who did it. The block counts as live for good.
-void tell_of_unsealed(std::uintptr_t block) noexcept {
-    char message[200];
-    static_cast<void>(std::snprintf(message, sizeof(message),
-                                    "the buffer at %#zx was written to after its return, or returned twice; "
-                                    "it will not be handed out again",
-                                    static_cast<std::size_t>(block)));
-    base::log(LogLevel::kError, message);
-}
-
 }  // namespace
 
 bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     Magazine& magazine = this->magazine(size_class);
-    while (const std::uintptr_t dropped = magazine.drop_unsealed()) tell_of_unsealed(dropped);
+    while (const std::uintptr_t dropped = magazine.drop_unsealed()) unsealed_ = dropped;
     if (magazine.size() != 0) return true;
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
@@ -56,14 +43,13 @@ base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t
         if (!made) return made;
         drawn_[size_class].add(1);
         if (!made->reused || arena::unseal(made->address)) return made;
-        tell_of_unsealed(made->address);
+        unsealed_ = made->address;
     }
 }
 
 void ArenaCache::put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept {
-    static_cast<void>(arena::seal(block));
-    arena_->bin(size_class).put(*arena_, &block, 1);
-    drawn_[size_class].conclude(std::uint64_t{0} - 1);
+    const std::size_t taken = arena_->bin(size_class).put(*arena_, &block, 1);
+    drawn_[size_class].conclude(std::uint64_t{0} - taken);
 }
 
 std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noexcept {
@@ -101,6 +87,7 @@ void ArenaCache::free_past_magazine(std::uint32_t size_class, std::uintptr_t blo
     grow(magazine, size_class);
     if (magazine.full()) {
         if (magazine.limit() == 0) {
+            static_cast<void>(arena::seal(block));
             put_past_magazine(size_class, block);
             return;
         }
@@ -112,14 +99,15 @@ void ArenaCache::free_past_magazine(std::uint32_t size_class, std::uintptr_t blo
 void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32_t count) noexcept {
     count = std::min(count, magazine.size());
     if (count == 0) return;
-    // The bottom of the stack is what was used longest ago.
-    std::uintptr_t* const blocks = magazine.blocks();
-    const std::size_t passed_on = shared_->depots[size_class].put(
-        blocks, count, base::class_bytes(size_class), shared_->budget.slab_bytes);
-    if (passed_on != count) arena_->bin(size_class).put(*arena_, blocks + passed_on, count - passed_on);
-    std::copy(blocks + count, blocks + magazine.size(), blocks);
+    // The bottom of the stack is what was used longest ago. It leaves before anyone else can have it.
+    std::array<std::uintptr_t, Magazine::kCapacity> leaving;
+    std::copy_n(magazine.blocks(), count, leaving.data());
+    std::copy(magazine.blocks() + count, magazine.blocks() + magazine.size(), magazine.blocks());
     magazine.resize(magazine.size() - count);
-    drawn_[size_class].conclude(std::uint64_t{0} - count);  // last: nothing live may seem to have gone
+    std::size_t gone = shared_->depots[size_class].put(leaving.data(), count, base::class_bytes(size_class),
+                                                       shared_->budget.slab_bytes);
+    if (gone != count) gone += arena_->bin(size_class).put(*arena_, leaving.data() + gone, count - gone);
+    drawn_[size_class].conclude(std::uint64_t{0} - gone);  // last: nothing live may seem to have gone
 }
 
 void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "numapool/statistics.h"
 
@@ -31,7 +32,8 @@ struct ThreadFigures {
     base::Counter auto_returns;
 };
 
-/// Thread safety: its thread only, but for steal_large, ready_blocks, live and the figures.
+/// Thread safety: its thread only, but for steal_large, ready_blocks, live, Magazine::has and the figures. A
+/// cache that waits for a thread is whoever's who has the lock of the list that it is in.
 class ArenaCache {
     // By the mark of a class's blocks; the one for no mark has no room and no block. First, so that one is
     // found without an offset.
@@ -95,7 +97,11 @@ public:
     /// Puts a large block back to the arena; returns the same.
     bool put_large(std::uintptr_t block) noexcept;
 
-    /// Puts a live block back to its slab.
+    /// Whether a block was found without its seal, and dropped; and which, since this was asked last, or 0.
+    bool dropped_unsealed() const noexcept { return unsealed_ != 0; }
+    std::uintptr_t take_unsealed() noexcept { return std::exchange(unsealed_, 0); }
+
+    /// Puts a block, sealed or without a mark, back to its slab.
     void put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept;
     /// Puts a class's blocks to its depot or back to their slabs, and gives the budget back.
     void flush_magazine(std::uint32_t size_class) noexcept;
@@ -121,6 +127,7 @@ private:
     LargeSlots large_;
     std::uint64_t large_taken_when_robbed_ = ~std::uint64_t{0};  ///< none as yet
     std::uint32_t next_to_search_ = 0;
+    std::uintptr_t unsealed_ = 0;
     /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
     /// nothing, because this and the magazine's size tell what is live.
     std::array<base::Counter, base::kSizeClasses> drawn_{};

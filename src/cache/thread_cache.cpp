@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <new>
+#include <tuple>
 #include <utility>
 
 #include "os/virtual_memory.h"
@@ -54,6 +55,10 @@ void give_up_table(ThreadCache** table) noexcept {
 // Runs after C++ thread-local destructors, so that they may still return buffers the fast way.
 void end_thread(void* table) noexcept {
     auto** caches = static_cast<ThreadCache**>(table);
+    // First: what is told or started below may call back.
+    thread_caches = nullptr;
+    hot_cache = {};
+    thread_ended = true;
     {
         const std::lock_guard lock(lifetime);
         for (std::uint32_t slot = 0; slot < slots_used; ++slot) {
@@ -64,9 +69,6 @@ void end_thread(void* table) noexcept {
             if (cache->table.load(std::memory_order_relaxed) == caches) cache->list->give_up(*cache);
         }
     }
-    thread_caches = nullptr;
-    hot_cache = {};
-    thread_ended = true;
     give_up_table(caches);
 }
 
@@ -123,16 +125,10 @@ CacheList::~CacheList() {
         }
         cache->pool_id.store(0, std::memory_order_relaxed);
         cache->table.store(nullptr, std::memory_order_relaxed);
+        cache->in_use = cache->waits = false;
         cache->next = unused_caches;
         unused_caches = cache;
     }
-}
-
-void CacheList::set_waiting(ThreadCache& cache, bool waits) noexcept {
-    if (cache.waits == waits) return;
-    cache.waits = waits;
-    cache.looked_at = false;
-    waiting_.fetch_add(waits ? 1U : ~0U, std::memory_order_relaxed);
 }
 
 ThreadCache* CacheList::acquire() noexcept {
@@ -140,7 +136,7 @@ ThreadCache* CacheList::acquire() noexcept {
     for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
         if (cache->in_use) continue;
         cache->in_use = true;
-        set_waiting(*cache, false);
+        cache->waits = false;
         return cache;
     }
     ThreadCache* cache = nullptr;
@@ -174,17 +170,29 @@ void CacheList::empty(ThreadCache& cache) noexcept {
 }
 
 void CacheList::give_up(ThreadCache& cache) noexcept {
+    std::array<std::uint64_t, std::tuple_size_v<decltype(waiting_classes_)>> classes{};
+    bool waits = false;
     for (auto& entry : cache.arenas) {
         ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
         if (arena_cache == nullptr) continue;
         arena_cache->close_large();
         if (!arena_cache->may_wait()) arena_cache->flush_magazines();
+        for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {
+            if (arena_cache->magazine(size_class).size() == 0) continue;
+            classes[size_class / 64] |= std::uint64_t{1} << size_class % 64;
+            waits = true;
+        }
     }
-    on_idle_();
-    const std::lock_guard lock(mutex_);
-    set_waiting(cache, true);
-    cache.table.store(nullptr, std::memory_order_relaxed);
-    cache.in_use = false;
+    {
+        const std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < classes.size(); ++i)
+            waiting_classes_[i].fetch_or(classes[i], std::memory_order_relaxed);
+        cache.waits = waits;
+        cache.looked_at = false;
+        cache.table.store(nullptr, std::memory_order_relaxed);
+        cache.in_use = false;
+    }
+    on_idle_();  // last: decay must find what waits
 }
 
 bool CacheList::empty_waiting(bool long_waiting_only) noexcept {
@@ -196,21 +204,27 @@ bool CacheList::empty_waiting(bool long_waiting_only) noexcept {
             left = true;
         } else {
             empty(*cache);
-            set_waiting(*cache, false);
+            cache->waits = false;
         }
     }
     return left;
 }
 
-bool CacheList::hand_on_waiting(std::uint32_t arena, std::uint32_t size_class) noexcept {
-    if (waiting_.load(std::memory_order_relaxed) == 0) return false;
+bool CacheList::hand_on_waiting(std::uint32_t size_class) noexcept {
+    std::atomic<std::uint64_t>& classes = waiting_classes_[size_class / 64];
+    const std::uint64_t bit = std::uint64_t{1} << size_class % 64;
+    if ((classes.load(std::memory_order_relaxed) & bit) == 0) return false;
     const std::lock_guard lock(mutex_);
+    classes.fetch_and(~bit, std::memory_order_relaxed);
     bool any = false;
     for (ThreadCache* cache = head_; cache != nullptr; cache = cache->next) {
-        ArenaCache* found = cache->waits ? cache->find(arena) : nullptr;
-        if (found == nullptr || found->magazine(size_class).size() == 0) continue;
-        found->flush_magazine(size_class);
-        any = true;
+        if (!cache->waits) continue;
+        for (auto& entry : cache->arenas) {
+            ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
+            if (arena_cache == nullptr || arena_cache->magazine(size_class).size() == 0) continue;
+            arena_cache->flush_magazine(size_class);
+            any = true;
+        }
     }
     return any;
 }

@@ -86,23 +86,23 @@ public:
     /// Empties the caches that wait for a thread; only those that did so at the last call that asked for
     /// these, if `long_waiting_only`. Returns whether some are left.
     bool empty_waiting(bool long_waiting_only) noexcept;
-    /// Hands on what caches that wait for a thread have of one class of one arena; false if they have none.
-    bool hand_on_waiting(std::uint32_t arena, std::uint32_t size_class) noexcept;
+    /// Hands on what caches that wait for a thread have of one class; false if they have none.
+    bool hand_on_waiting(std::uint32_t size_class) noexcept;
 
     std::size_t record_bytes() noexcept;
     void lock_all() noexcept { spare_mutex_.lock(), mutex_.lock(); }
     void unlock_all() noexcept { mutex_.unlock(), spare_mutex_.unlock(); }
 
 private:
-    void set_waiting(ThreadCache& cache, bool waits) noexcept;
-
     const std::uint64_t pool_id_;
     const std::uint32_t slot_;
     void (*const on_idle_)() noexcept;
     std::mutex spare_mutex_;  ///< before mutex_
     std::mutex mutex_;
     ThreadCache* head_ = nullptr;
-    std::atomic<std::uint32_t> waiting_{0};  ///< caches that wait; relaxed: a hint beyond the lock
+    /// A bit for each class of which a waiting cache may have blocks. Relaxed: changed under the lock, read
+    /// without it as a hint.
+    std::array<std::atomic<std::uint64_t>, (base::kSizeClasses + 63) / 64> waiting_classes_{};
     ThreadCache* spare_ = nullptr;
 };
 

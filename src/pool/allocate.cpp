@@ -1,9 +1,11 @@
 // Owns: a request's way through the pool, from the shortest path to the last resort.
 // Must not know: exceptions and messages.
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "os/virtual_memory.h"
 #include "pool/fast_path.h"
 #include "pool/interleave_sets.h"
@@ -21,6 +23,16 @@ std::uint32_t class_for(std::size_t bytes, std::size_t alignment) noexcept {
     std::uint32_t size_class = base::size_class(std::max(bytes, alignment > kMinAlignment ? alignment : 0));
     while (size_class < base::kSizeClasses && base::class_bytes(size_class) % alignment != 0) ++size_class;
     return size_class;
+}
+
+// Nobody can be asked any more who did it. The block counts as live for good. No lock may be held.
+void tell_of_unsealed(std::uintptr_t block) noexcept {
+    char message[200];
+    static_cast<void>(std::snprintf(message, sizeof(message),
+                                    "the buffer at %#zx was written to after its return, or returned twice; "
+                                    "it is not handed out again",
+                                    static_cast<std::size_t>(block)));
+    base::log(LogLevel::kError, message);
 }
 
 }  // namespace
@@ -99,11 +111,14 @@ void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::F
     }
     void* result = nullptr;
     Placing placing{bind_mode(request, *arena_at(index))};
+    std::uintptr_t unsealed = 0;
     for (bool first = true;; first = false) {
         with_cache(index, [&](cache::ArenaCache& cache) {
             const Taken taken = take(cache, bytes, alignment, failure);
             if (taken.address != nullptr) result = hand_out(cache, taken, bytes, request, placing, failure);
+            unsealed = cache.take_unsealed();
         });
+        if (unsealed != 0) tell_of_unsealed(unsealed);
         if (result != nullptr || failure.code == ErrorCode::kPlacementFailed) break;
         if (!first || !make_room(bytes, failure)) return nullptr;
     }
@@ -120,7 +135,7 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     std::uintptr_t ready = magazine.pop();
     while (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
     // Before new memory is faulted in, what ended threads left is asked for.
-    if (ready == 0 && caches_.hand_on_waiting(cache.arena().settings().index, size_class)) {
+    if (ready == 0 && caches_.hand_on_waiting(size_class)) {
         while (ready == 0 && cache.refill(size_class)) ready = magazine.pop();
     }
     if (ready != 0) return {reinterpret_cast<void*>(ready), block_bytes, size_class, block_bytes};

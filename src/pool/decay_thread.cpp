@@ -39,6 +39,7 @@ State* state() noexcept {
 }  // namespace
 
 constinit std::atomic<bool> DecayThread::awake_{false};
+constinit std::atomic<bool> DecayThread::possible_{true};
 
 void DecayThread::lock() noexcept { state()->mutex.lock(); }
 void DecayThread::unlock() noexcept { state()->mutex.unlock(); }
@@ -55,7 +56,9 @@ void DecayThread::start_or_notify() noexcept {
     if (!state()->started) {
         try {
             std::thread(run).detach();
+            possible_.store(true, std::memory_order_relaxed);
         } catch (const std::exception&) {
+            possible_.store(false, std::memory_order_relaxed);
             return;  // no thread to be had: idle memory stays until trim; the next call tries again
         }
         state()->started = true;

@@ -14,6 +14,8 @@ public:
         // Acquire pairs with the release in the thread: what made it sleep is seen.
         if (!awake_.load(std::memory_order_acquire)) start_or_notify();
     }
+    /// False while the system refuses to start the thread.
+    static const std::atomic<bool>& possible() noexcept { return possible_; }
     /// For fork: the child has no such thread and starts its own.
     static void lock() noexcept;
     static void unlock() noexcept;
@@ -24,6 +26,7 @@ private:
     static void run() noexcept;
 
     static std::atomic<bool> awake_;
+    static std::atomic<bool> possible_;  // relaxed: a hint
 };
 
 }  // namespace numapool::detail

@@ -128,16 +128,17 @@ inline void* PoolCore::allocate_fast(std::size_t bytes, const Request& request) 
         if (found == nullptr) return nullptr;
         hot.set(key, *found);
     }
-    void* block = take_ready(*hot.cache, bytes);
+    cache::ArenaCache& cache = *hot.cache;
+    void* block = take_ready(cache, bytes);
     if (block == nullptr) {
-        if (bytes - 1 >= base::kMaxSlabBlockBytes || !hot.cache->refill(base::size_class(bytes)))
-            return nullptr;
-        block = take_ready(*hot.cache, bytes);
+        if (bytes - 1 >= base::kMaxSlabBlockBytes || !cache.refill(base::size_class(bytes))) return nullptr;
+        if (cache.dropped_unsealed()) return nullptr;  // the long way tells of it
+        block = take_ready(cache, bytes);
         if (block == nullptr) return nullptr;
     }
     if (request.zeroed) std::memset(block, 0, bytes);
     if (monitoring_ && requested_remotely(request.placement, static_cast<std::uint32_t>(index)))
-        hot.cache->figures.remote_allocations.add(1);
+        cache.figures.remote_allocations.add(1);
     return block;
 }
 

@@ -110,6 +110,10 @@ bool MemoryPool::all_nodes_allowed() const noexcept { return core_->all_nodes_al
 std::optional<BlockInfo> MemoryPool::find_block(const void* block) const noexcept {
     return core_->find_block(block);
 }
+
+std::optional<BlockInfo> MemoryPool::find_held_block(const void* block) const noexcept {
+    return core_->find_block(block, true);
+}
 Statistics MemoryPool::get_statistics() const { return core_->statistics(); }
 std::vector<PlacementCheck> MemoryPool::verify_placement() const { return core_->verify_placement(); }
 std::size_t MemoryPool::resident_bytes() const { return core_->resident_bytes(); }

@@ -166,7 +166,10 @@ void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::si
     const std::size_t begin = base::align_up(address, os::page_bytes());
     const std::size_t end = base::align_down(address + bytes, os::page_bytes());
     if (begin < end) os::decommit(begin, end - begin);
-    take_back(cache, address, false);
+    // Without a mark it need not be sealed, which would touch its first page at once.
+    const std::uint32_t size_class = range.entry(slice).slab()->size_class;
+    arena::set_mark(range.mark_of(address), 0);
+    cache.put_past_magazine(size_class, address);
 }
 
 void PoolCore::settle(arena::AddressRange& range, std::uintptr_t address) noexcept {

@@ -142,7 +142,7 @@ arena::NodeArena* PoolCore::make_arena(std::uint32_t index, const Placement& pla
     settings.range_bytes = settings_.range_bytes;
     settings.max_credits = options_.max_buffers;
     settings.credits_bound = !options_.max_idle_bytes;
-    settings.decays = options_.idle_decay.has_value();
+    if (options_.idle_decay) settings.decays = &DecayThread::possible();
     if (placement.kind() == Placement::Kind::kNode) {
         settings.home = arena::PageHome::on_node(placement.node());
     } else if (placement.kind() == Placement::Kind::kInterleave) {
@@ -198,6 +198,20 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
         given += arena.release_idle(bytes - given, arena::ReleaseScope::kAll, cause);
     });
     return given;
+}
+
+bool PoolCore::all_back() noexcept {
+    bool all = true;
+    caches_.for_each([&](cache::ThreadCache& thread) {
+        for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
+            if (cache::ArenaCache* found = thread.find(index); found != nullptr) found->flush_magazines();
+        }
+    });
+    for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
+        arenas_[index].shared->empty(arena, false);
+        for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) all &= arena.bin(c).used() == 0;
+    });
+    return all;
 }
 
 std::size_t PoolCore::trim(std::size_t keep_bytes, EvictionCause cause) noexcept {

@@ -77,7 +77,7 @@ public:
 
     bool all_nodes_allowed() const noexcept { return all_nodes_allowed_.load(std::memory_order_relaxed); }
     std::optional<Placement> resolve(const Placement& placement) noexcept;
-    std::optional<BlockInfo> find_block(const void* block) noexcept;
+    std::optional<BlockInfo> find_block(const void* block, bool held = false) noexcept;
     Statistics statistics();
     std::vector<PlacementCheck> verify_placement();
     std::size_t resident_bytes() noexcept;
@@ -228,7 +228,11 @@ private:
     bool drain_large(std::uint32_t index) noexcept;
     std::size_t release_idle(std::size_t bytes, EvictionCause cause) noexcept;
     std::size_t live_bytes() noexcept;
+    /// By what was counted.
     bool anything_live() noexcept;
+    /// Whether every small and medium block is in its slab again, looked at one by one: a block that was
+    /// returned twice may have been counted for another. Empties all caches: for a released pool.
+    bool all_back() noexcept;
 
     const PoolOptions options_;
     const CoreSettings settings_;

@@ -64,12 +64,13 @@ void PoolRegistry::release(PoolCore& pool) noexcept {
 
 void PoolRegistry::destroy_if_done(PoolCore& pool) noexcept {
     if (!pool.released_ || pool.anything_live()) return;
+    // A thread that is ending may be emptying its cache of this pool.
+    const std::lock_guard lock(cache::lifetime_mutex());
+    if (!pool.all_back()) return;
     PoolCore** link = &pools;
     while (*link != &pool) link = &(*link)->next_;
     *link = pool.next_;
     slot_taken[pool.slot_] = false;
-    // A thread that is ending may be emptying its cache of this pool.
-    const std::lock_guard lock(cache::lifetime_mutex());
     delete &pool;
 }
 

@@ -85,7 +85,7 @@ bool PoolCore::anything_live() noexcept {
     for_each_cache([&](const cache::ArenaCache& cache) { add(sums, cache); });
     std::int64_t live = 0;
     for (const std::int64_t blocks : sums.live) live += blocks;
-    return live != 0;
+    return live > 0;
 }
 
 Statistics PoolCore::statistics() {

@@ -50,8 +50,9 @@ ErrorCode PoolCore::return_plain(void* block, const PoolCore* expected) noexcept
 ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept {
     const std::size_t slice = range.index_of(address);
     const SliceEntry entry = range.entry(slice);
+    const std::uint32_t mark = entry.is_slab() ? range.mark_at(address) : 0;
     if (entry.is_slab()) {
-        if (range.mark_at(address) == 0) {
+        if (mark == 0) {
             const base::ClassShape& shape = entry.slab()->shape;
             const base::BlockPosition at = base::block_position(shape, address - entry.slab()->base);
             return at.starts && at.index < shape.blocks ? ErrorCode::kAlreadyReturned
@@ -65,8 +66,8 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
         settle(range, address);
     }
     const bool in_slab = entry.is_slab();
-    const std::uint32_t size_class = in_slab ? entry.slab()->size_class : 0;
-    const std::size_t bytes = in_slab ? entry.slab()->shape.block_bytes : entry.slices() * base::kSliceBytes;
+    const std::uint32_t size_class = in_slab ? arena::class_of_mark(mark) : 0;
+    const std::size_t bytes = in_slab ? base::class_bytes(size_class) : entry.slices() * base::kSliceBytes;
     const auto take = [&](bool keep) {
         if (in_slab) {
             with_cache(range.arena_index, [&](cache::ArenaCache& cache) { cache.hold_return(size_class); });
@@ -103,10 +104,11 @@ ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, Ret
 }
 
 bool PoolCore::lies_ready(const AddressRange& range, std::uintptr_t address) noexcept {
+    const std::uint32_t mark = range.mark_at(address);
+    if (mark == 0) return true;
     if (!arena::is_sealed(address)) return false;
-    const arena::Slab& slab = *range.entry(range.index_of(address)).slab();
-    const std::uint32_t size_class = slab.size_class;
-    if (arena_at(range.arena_index)->bin(size_class).has_returned(slab, address)) return true;
+    const std::uint32_t size_class = arena::class_of_mark(mark);
+    if (arena_at(range.arena_index)->bin(size_class).has_returned(range, address, size_class)) return true;
     if (arenas_[range.arena_index].shared->depots[size_class].has(address)) return true;
     bool found = false;
     caches_.for_each([&](const cache::ThreadCache& thread) {
@@ -125,6 +127,7 @@ void PoolCore::take_back(cache::ArenaCache& cache, std::uintptr_t address, bool 
         if (keep) {
             cache.free_past_magazine(size_class, address);
         } else {
+            static_cast<void>(arena::seal(address));
             cache.put_past_magazine(size_class, address);
         }
         return;
@@ -144,7 +147,7 @@ void PoolCore::enforce_idle_bound(std::size_t uncounted_bytes) noexcept {
     release_idle(committed - live - *options_.max_idle_bytes, EvictionCause::kMaxIdleBytes);
 }
 
-std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
+std::optional<BlockInfo> PoolCore::find_block(const void* block, bool held) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
     const AddressRange* range = arena::find_range(address);
     if (range == nullptr) {
@@ -158,8 +161,9 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block) noexcept {
     std::size_t bytes = 0;
     bool settled = true;
     if (entry.is_slab()) {
-        if (range->mark_at(address) == 0 || lies_ready(*range, address)) return std::nullopt;
-        bytes = entry.slab()->shape.block_bytes;
+        const std::uint32_t mark = range->mark_at(address);
+        if (mark == 0 || (!held && lies_ready(*range, address))) return std::nullopt;
+        bytes = base::class_bytes(arena::class_of_mark(mark));
     } else {
         if (!entry.is_held_block() || address != range->address_of(slice)) return std::nullopt;
         bytes = entry.slices() * base::kSliceBytes;

@@ -181,7 +181,8 @@ TEST_F(IdleReleaseTest, CreditsBoundIdleBlocksByEvictingTheOldest) {
 TEST_F(IdleReleaseTest, WhatLapsedWaitsForATickWhereMemoryDecays) {
     ArenaSettings bounded = settings(budget_);
     bounded.max_credits = 2;
-    bounded.decays = true;
+    std::atomic<bool> decays{true};
+    bounded.decays = &decays;
     NodeArena arena(bounded);
     std::vector<Extent> blocks;
     for (int i = 0; i < 6; ++i) blocks.push_back(take_new(arena, 4 * kMiB));
@@ -196,6 +197,8 @@ TEST_F(IdleReleaseTest, WhatLapsedWaitsForATickWhereMemoryDecays) {
     EXPECT_EQ(arena.evicted(EvictionCause::kMaxBuffers).bytes, 0U);
     EXPECT_TRUE(tick());
     EXPECT_EQ(arena.evicted(EvictionCause::kMaxBuffers).bytes, 12 * kMiB) << "nobody needed it for a tick";
+    decays = false;
+    EXPECT_TRUE(put(arena, blocks[5])) << "without a thread for the ticks it goes at once";
 }
 
 TEST_F(IdleReleaseTest, CreditsGoWithTheMemoryTheyStoodFor) {

@@ -101,8 +101,8 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         EXPECT_EQ(next->find(0)->magazine(size_class).allocations.get(), 7U) << "with all it counted";
         EXPECT_EQ(next->find(0)->magazine(size_class).size(), 1U) << "and what it had ready";
     });
-    EXPECT_TRUE(caches->hand_on_waiting(0, size_class));
-    EXPECT_FALSE(caches->hand_on_waiting(0, size_class));
+    EXPECT_TRUE(caches->hand_on_waiting(size_class));
+    EXPECT_FALSE(caches->hand_on_waiting(size_class));
     std::uintptr_t back = 0;
     EXPECT_EQ(shared_->depots[size_class].take(&back, 1), 1U) << "or other threads have it";
 }
@@ -122,14 +122,34 @@ TEST_F(ThreadCacheTest, F29_WhatWaitsForAThreadIsEmptiedIfNoneComes) {
     };
     live_and_end(1);
     EXPECT_TRUE(caches->empty_waiting(true)) << "it has only begun to wait";
-    EXPECT_FALSE(caches->hand_on_waiting(0, size_class + 1));
+    EXPECT_FALSE(caches->hand_on_waiting(size_class + 1));
     EXPECT_FALSE(caches->empty_waiting(true));
-    EXPECT_FALSE(caches->hand_on_waiting(0, size_class)) << "all of it is gone";
+    EXPECT_FALSE(caches->hand_on_waiting(size_class)) << "all of it is gone";
     shared_->empty(arena_, false);
     EXPECT_EQ(budget_of_ready_.slab_bytes.drawn(), 0U);
     budget_of_ready_.slab_bytes.reset(64 << 10);
     live_and_end(20);
-    EXPECT_FALSE(caches->hand_on_waiting(0, size_class)) << "others have no room without what it had";
+    EXPECT_FALSE(caches->hand_on_waiting(size_class)) << "others have no room without what it had";
+}
+
+TEST_F(ThreadCacheTest, ARecordThatWaitedServesALaterPoolLikeAnyOther) {
+    const std::uint32_t size_class = base::size_class(4096);
+    const auto keep_one = [&](CacheList& caches) {
+        ArenaCache* cache = find_or_make_cache(caches)->add(0, arena_, *shared_);
+        cache->free_past_magazine(size_class, cache->allocate_past_magazine(size_class)->address);
+        return cache;
+    };
+    {
+        const auto earlier = list();
+        in_thread([&] { keep_one(*earlier); });  // and is waiting when the pool goes
+    }
+    const auto later = list();
+    in_thread([&] {
+        ArenaCache* cache = keep_one(*later);
+        EXPECT_FALSE(later->hand_on_waiting(size_class));
+        later->empty_waiting(false);
+        EXPECT_EQ(cache->magazine(size_class).size(), 1U) << "no one else touches what a running thread has";
+    });
 }
 
 TEST_F(ThreadCacheTest, ALaterPoolOfTheSameSlotNeverSharesARecordBetweenThreads) {

@@ -1,8 +1,11 @@
 // Owns: checks of what the pool tells by the word that stands in returned blocks: second returns, wherever a
 // block lies meanwhile, holders who write that very word, and writing after the return.
 // Must not know: how caches and slabs keep blocks.
+#include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -118,6 +121,44 @@ TEST(SealedBlocks, F09_ABlockReturnedTwiceInSpiteOfAllHasOneHolder) {
         for (int i = 0; i < 1000; ++i) EXPECT_TRUE(later.insert(pool.allocate(200)).second) << place.name;
         for (void* one : later) pool.deallocate(one);
     }
+}
+
+// Counted, the second return stands for the block that is still out.
+TEST(SealedBlocks, F14_ABlockReturnedTwiceEndsNoPoolUnderAnotherOne) {
+    for (const Place& place : kPlaces) {
+        auto pool = std::make_unique<MemoryPool>(options_with(place.max_buffers));
+        auto* const out = static_cast<char*>(pool->allocate(5000));
+        void* const block = pool->allocate(200);
+        place.return_and_look(*pool, block, [&] {
+            write_word(block, 0xABCDEF);
+            EXPECT_EQ(pool->try_deallocate(block), ErrorCode::kOk);
+        });
+        pool.reset();
+        std::memset(out, 1, 5000);
+        EXPECT_EQ(return_block(out), ErrorCode::kOk) << place.name;
+    }
+}
+
+TEST(SealedBlocks, F08_LookingABlockUpWhileItsSlabGoes) {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "looking at what others write to is the fault that is played here";
+#endif
+    MemoryPool pool(options_with(32));
+    std::atomic<void*> stale{nullptr};
+    std::atomic<bool> done{false};
+    std::thread looking([&] {
+        while (!done) {
+            if (void* const block = stale.load(); block != nullptr) static_cast<void>(pool.find_block(block));
+        }
+    });
+    for (int i = 0; i < 3000; ++i) {
+        void* const block = pool.allocate(i % 2 == 0 ? 3000 : 700);
+        pool.deallocate(block);
+        stale = block;
+        pool.trim();
+    }
+    done = true;
+    looking.join();
 }
 
 }  // namespace
