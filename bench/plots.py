@@ -66,6 +66,7 @@ def _dots(panel: Axes, results: Results, case: str, who: Sequence[str]) -> None:
             panel.annotate(
                 name, (across, up), (18, 8), textcoords="offset points", fontweight="bold", zorder=40
             )
+    panel.margins(y=0.12)  # room for the name
     panel.set_xscale("symlog", linthresh=1)
     panel.set_xlim(-0.2, 10_000)  # a dot at 0 stays off the edge
     panel.xaxis.set_major_locator(FixedLocator([0, 1, 10, 100, 1000, 10_000]))

@@ -107,7 +107,7 @@ public:
     void flush_magazine(std::uint32_t size_class) noexcept;
     void flush_magazines() noexcept;
     /// Whether enough of the budget is free for the blocks to stay when their thread ends.
-    bool may_wait() const noexcept { return shared_->budget.slab_bytes.mostly_free(); }
+    bool may_wait() const noexcept { return shared_->budget.slab_bytes.quarter_free(); }
     /// Empties the large slots and gives their budget back.
     void close_large() noexcept;
     std::size_t ready_blocks(Tier tier) const noexcept;

@@ -26,7 +26,7 @@ public:
         return 0;
     }
     void give_back(std::size_t units) noexcept { left_.fetch_add(units, std::memory_order_relaxed); }
-    bool mostly_free() const noexcept { return left_.load(std::memory_order_relaxed) > total_ / 2; }
+    bool quarter_free() const noexcept { return left_.load(std::memory_order_relaxed) > total_ / 4; }
     /// How many units are drawn now.
     std::size_t drawn() const noexcept { return total_ - left_.load(std::memory_order_relaxed); }
 
