@@ -25,7 +25,8 @@ struct BlockInfo {
     std::size_t bytes = 0;  ///< of the block, at least what was asked for
     Placement placement;    ///< the node, or the set of nodes, that it belongs to
     Tier tier = Tier::kSmall;
-    /// false: a large block of new memory whose pages are still to be looked up, when it is returned.
+    /// false: a block that has to be looked at when it is returned: a large one of new memory, for where its
+    /// pages lie, or one that is watched for misuse.
     bool settled = true;
 };
 
@@ -107,6 +108,10 @@ public:
     /// Whether the process may still use every node that it could when the pool was made (its cpuset may
     /// shrink). Tells what the pool noticed last: it looks when it takes new memory, and in get_statistics().
     bool all_nodes_allowed() const noexcept;
+
+    /// Whether the next request will be served with a block that is watched for misuse (NUMAPOOL_CHECK): who
+    /// hands blocks on by itself should ask for a new one instead.
+    bool watches_next() const noexcept;
 
     /// What is known of a live block of this pool; nothing for any other pointer. Reads the first word of a
     /// small or medium block: its holder must not write to it at the same time.

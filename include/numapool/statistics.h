@@ -118,6 +118,10 @@ struct Statistics {
 
     std::uint64_t auto_returns = 0;          ///< buffers that came back because their holder was destroyed
     std::uint64_t fallback_allocations = 0;  ///< see NodeStatistics
+    /// Requests that were served with a block that is watched for misuse (NUMAPOOL_CHECK), and how many
+    /// misuses were found and told of.
+    std::uint64_t fenced_allocations = 0;
+    std::uint64_t misuses = 0;
     /// Pages of reused bytes. An upper estimate: a page counts even if nobody touched it before.
     std::uint64_t page_faults_avoided = 0;
 

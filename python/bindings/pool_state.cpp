@@ -52,7 +52,7 @@ std::optional<Placement> PoolState::resolve(const Placement& asked) const noexce
 
 PyObject* PoolState::reuse(const ArraySpec& spec, const numapool::Request& request) noexcept {
     if (pending_.size() == 0 || !reuses_arrays_ || request.bind || pool_.closed() ||
-        !pool_.all_nodes_allowed()) {
+        !pool_.all_nodes_allowed() || pool_.watches_next()) {
         return nullptr;
     }
     const std::optional<Placement> from = resolve(request.placement);

@@ -8,6 +8,7 @@
 #include "arena/mapping_edges.h"
 #include "arena/node_arena.h"
 #include "base/bits.h"
+#include "os/memory_tools.h"
 #include "os/virtual_memory.h"
 
 namespace numapool::arena {
@@ -92,6 +93,7 @@ AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpo
             range->pool = arena.pool();
             range->arena_index = arena.settings().index;
             enter(*range, range);
+            os::tools_roots_made(start, bytes);
             return range;
         }
         if (start != 0) os::release(start, bytes);
@@ -114,6 +116,7 @@ int open_marks(AddressRange& range, std::size_t end) noexcept {
 
 void release_range(AddressRange* range) noexcept {
     enter(*range, nullptr);
+    os::tools_roots_gone(range->base, range->slices * base::kSliceBytes);
     forget_edges(*range);
     for_each_kept_part(*range, 0, range->slices, [&](std::size_t first, std::size_t slices) {
         os::release(range->address_of(first), slices * base::kSliceBytes);

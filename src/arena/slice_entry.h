@@ -26,6 +26,7 @@ enum class BlockState : std::uint8_t {
     kLive = 1,    ///< handed out
     kCached = 2,  ///< returned, kept ready by a thread's cache
     kNew = 3,     ///< handed out; large blocks: its pages were not looked up since they came from the system
+    kFenced = 4,  ///< watched for misuse: its holder has an address inside
 };
 
 class SliceEntry {

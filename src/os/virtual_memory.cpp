@@ -73,6 +73,10 @@ int commit(std::uintptr_t address, std::size_t bytes) noexcept {
     return counted_calls().protect(pointer(address), bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : errno;
 }
 
+int forbid(std::uintptr_t address, std::size_t bytes) noexcept {
+    return counted_calls().protect(pointer(address), bytes, PROT_NONE) == 0 ? 0 : errno;
+}
+
 int decommit(std::uintptr_t address, std::size_t bytes) noexcept {
     return advise(address, bytes, MADV_DONTNEED);
 }

@@ -29,6 +29,9 @@ int release(std::uintptr_t address, std::size_t bytes) noexcept;
 /// Makes reserved memory readable and writable; pages appear, zeroed, on first touch.
 int commit(std::uintptr_t address, std::size_t bytes) noexcept;
 
+/// Forbids every access, keeping the pages and what they hold; commit() allows it again.
+int forbid(std::uintptr_t address, std::size_t bytes) noexcept;
+
 /// Gives the pages back, keeping the addresses usable: they read zero from now on.
 int decommit(std::uintptr_t address, std::size_t bytes) noexcept;
 

@@ -1,5 +1,6 @@
 // Owns: a request's way through the pool, from the shortest path to the last resort.
 // Must not know: exceptions and messages.
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -113,9 +114,15 @@ void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::F
     Placing placing{bind_mode(request, *arena_at(index))};
     std::uintptr_t unsealed = 0;
     for (bool first = true;; first = false) {
+        const bool all = settings_.check == CheckMode::kAll;
+        const bool watched = all || (first && wants_sample(placing.mode));
         with_cache(index, [&](cache::ArenaCache& cache) {
-            const Taken taken = take(cache, bytes, alignment, failure);
-            if (taken.address != nullptr) result = hand_out(cache, taken, bytes, request, placing, failure);
+            if (watched) result = hand_out_fenced(cache, bytes, alignment, request, placing, failure);
+            if (result == nullptr && !all) {
+                const Taken taken = take(cache, bytes, alignment, failure);
+                if (taken.address != nullptr)
+                    result = hand_out(cache, taken, bytes, 0, request, placing, failure);
+            }
             unsealed = cache.take_unsealed();
         });
         if (unsealed != 0) tell_of_unsealed(unsealed);
@@ -152,17 +159,18 @@ PoolCore::Taken PoolCore::take(cache::ArenaCache& cache, std::size_t bytes, std:
     return made;
 }
 
+PoolCore::Taken PoolCore::taken_of(const arena::Extent& extent) noexcept {
+    return {reinterpret_cast<void*>(extent.address),
+            extent.bytes,
+            base::kSizeClasses,
+            extent.reused_bytes,
+            extent.moved,
+            extent.zero_until,
+            extent.zero_from};
+}
+
 PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                                      base::Failure& failure) noexcept {
-    const auto taken = [](const arena::Extent& extent) {
-        return Taken{reinterpret_cast<void*>(extent.address),
-                     extent.bytes,
-                     base::kSizeClasses,
-                     extent.reused_bytes,
-                     extent.moved,
-                     extent.zero_until,
-                     extent.zero_from};
-    };
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
     const cache::KeptBlock* kept = nullptr;
@@ -177,7 +185,7 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
     arena::Extent idle;
     if (cache.large().filled() != 0) {
         idle = arena.take_idle_block(bytes, alignment, arena::Fit::kSnug);
-        if (idle.address != 0) return taken(idle);
+        if (idle.address != 0) return taken_of(idle);
         lapsed = cache.drain_large();
     }
     idle = arena.take_idle_block(bytes, alignment);
@@ -185,6 +193,9 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
         lapsed |= drain_large(arena.settings().index);
         idle = arena.take_idle_block(bytes, alignment);
     }
+    // What waits of samples must cost no page; where all blocks are watched, that they wait is the point.
+    if (idle.address == 0 && settings_.check != CheckMode::kAll && release_all_fenced())
+        idle = arena.take_idle_block(bytes, alignment);
     base::Result<arena::Extent> made = idle;
     if (idle.address == 0) made = arena.take_moved_block(bytes, alignment);
     if (lapsed) arena.release_lapsed();
@@ -193,14 +204,14 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
         failure = made.failure();
         return {};
     }
-    return taken(*made);
+    return taken_of(*made);
 }
 
 bool PoolCore::requested_remotely(const Placement& placement, std::uint32_t index) const noexcept {
     return !single_arena_ && placement.kind() == Placement::Kind::kNode && arena_of_current_node() != index;
 }
 
-void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes,
+void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, std::size_t offset,
                          const Request& request, Placing& placing, base::Failure& failure) noexcept {
     arena::NodeArena& arena = cache.arena();
     if (placing.mode != BindMode::kNone && !place(cache, taken, placing, failure)) {
@@ -209,8 +220,8 @@ void* PoolCore::hand_out(cache::ArenaCache& cache, const Taken& taken, std::size
         return nullptr;
     }
     if (request.zeroed) {
-        const std::size_t begin = std::min(bytes, taken.zero_until);
-        const std::size_t end = std::min(bytes, taken.zero_from);
+        const std::size_t begin = std::clamp(taken.zero_until, offset, offset + bytes);
+        const std::size_t end = std::clamp(taken.zero_from, offset, offset + bytes);
         if (begin < end) std::memset(static_cast<char*>(taken.address) + begin, 0, end - begin);
     }
     cache::ThreadFigures& figures = cache.figures;

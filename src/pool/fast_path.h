@@ -168,7 +168,7 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
         return return_plain(block, expected);
     auto* pool = static_cast<PoolCore*>(range->pool);
     if (expected != nullptr && pool != expected) [[unlikely]]
-        return ErrorCode::kWrongPool;
+        return expected->refuse_return(ErrorCode::kWrongPool, address);
     // Read before the block is given up: a closed pool may be gone right after its last block is.
     const std::uint64_t key = pool->fast_key_.load(std::memory_order_relaxed);
     if (key == cache::kNoCacheKey) [[unlikely]]

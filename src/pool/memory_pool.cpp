@@ -25,6 +25,7 @@ detail::PoolCore* make_core(const PoolOptions& options) {
     detail::CoreSettings settings;
     settings.topology = &topology::system_topology();
     settings.disabled = detail::PlainHeap::wanted();
+    settings.check = detail::wanted_check_mode();
     detail::PoolCore* core = detail::PoolCore::create(complete(options), settings);
     if (core == nullptr) {
         throw OutOfMemoryError(ErrorCode::kOutOfMemory, "no memory for another pool, or " +
@@ -107,6 +108,7 @@ std::optional<Placement> MemoryPool::resolve(const Placement& placement) const n
     return core_->resolve(placement);
 }
 bool MemoryPool::all_nodes_allowed() const noexcept { return core_->all_nodes_allowed(); }
+bool MemoryPool::watches_next() const noexcept { return core_->watches_next(); }
 std::optional<BlockInfo> MemoryPool::find_block(const void* block) const noexcept {
     return core_->find_block(block);
 }

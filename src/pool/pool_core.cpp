@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "os/memory_tools.h"
 #include "os/process_barrier.h"
 #include "os/virtual_memory.h"
 #include "pool/decay_thread.h"
@@ -44,9 +45,12 @@ PoolCore::PoolCore(const PoolOptions& options, const CoreSettings& settings, std
       slot_(slot),
       monitoring_(options.enable_monitoring),
       budget_(options.max_bytes.value_or(arena::CommitBudget::kUnlimited)),
-      caches_(id, slot, options.idle_decay ? DecayThread::wake : []() noexcept {}) {}
+      caches_(id, slot, options.idle_decay ? DecayThread::wake : []() noexcept {}) {
+    os::tools_pool_made(this);
+}
 
 PoolCore::~PoolCore() {
+    os::tools_pool_gone(this);
     for_each_arena([](std::uint32_t, arena::NodeArena& arena) { delete &arena; });
 }
 
@@ -62,7 +66,8 @@ void PoolCore::set_short_ways() noexcept {
     bool allowed = true;
     for (const ArenaSlot& slot : arenas_) allowed &= !slot.forbidden.load(std::memory_order_relaxed);
     all_nodes_allowed_.store(allowed, std::memory_order_relaxed);
-    const bool right = allowed && !closed() && !strict && !settings_.disabled && !options_.zero_on_return;
+    const bool right =
+        allowed && !closed() && !strict && !settings_.disabled && !options_.zero_on_return && !watches_next();
     const std::uint64_t key = right ? cache::cache_key(id_, 0) : cache::kNoCacheKey;
     fast_key_.store(key, std::memory_order_relaxed);
     only_key_.store(single_arena_ ? key : cache::kNoCacheKey, std::memory_order_relaxed);
@@ -190,6 +195,7 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
     std::size_t given = 0;
     const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
     caches_.empty_waiting(false);
+    release_all_fenced();
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         if (given >= bytes) return;
         if (drain_large(index)) arena.release_lapsed();
@@ -202,6 +208,7 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
 
 bool PoolCore::all_back() noexcept {
     bool all = true;
+    release_all_fenced();
     caches_.for_each([&](cache::ThreadCache& thread) {
         for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
             if (cache::ArenaCache* found = thread.find(index); found != nullptr) found->flush_magazines();
@@ -225,8 +232,10 @@ std::size_t PoolCore::trim(std::size_t keep_bytes, EvictionCause cause) noexcept
 
 bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {
     look_at_cpuset();
+    call_for_sample();
     const auto decay_ms = static_cast<std::uint32_t>(options_.idle_decay->count());
     bool left = caches_.empty_waiting(true);
+    left |= decay_fenced(now_ms, decay_ms);
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         caches_.for_each([&](cache::ThreadCache& thread) {
             cache::ArenaCache* found = thread.find(index);
@@ -270,6 +279,7 @@ void PoolCore::lock_all() noexcept {
         for (cache::Depot& depot : arenas_[index].shared->depots) depot.mutex().lock();
         arena.lock_all();
     });
+    fenced_.lock();
 }
 
 void PoolCore::forget_other_threads() noexcept {
@@ -282,6 +292,7 @@ void PoolCore::forget_other_threads() noexcept {
 }
 
 void PoolCore::unlock_all() noexcept {
+    fenced_.unlock();
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         arena.unlock_all();
         for (cache::Depot& depot : arenas_[index].shared->depots) depot.mutex().unlock();

@@ -2,7 +2,7 @@
 // Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
 //
 // Lock order: registry, lifetime, a pool's prefault, its growth, its spare cache, its cache list, a depot, a
-// bin, an arena, records, plain heap, decay thread, interleave sets, log.
+// bin, an arena, watched blocks, records, plain heap, decay thread, interleave sets, log.
 #pragma once
 
 #include <array>
@@ -26,6 +26,8 @@
 #include "base/result.h"
 #include "cache/ready_budget.h"
 #include "cache/thread_cache.h"
+#include "pool/check_mode.h"
+#include "pool/fenced_blocks.h"
 
 namespace numapool::detail {
 
@@ -38,6 +40,7 @@ struct CoreSettings {
     const Topology* topology = nullptr;               ///< read at construction only
     std::size_t range_bytes = std::size_t{64} << 30;  ///< address space reserved for an arena at a time
     bool disabled = false;                            ///< plain allocation: see PlainHeap
+    CheckMode check = CheckMode::kOff;                ///< which blocks are watched for misuse
     std::string files_root;  ///< stands before "/proc" and "/sys" where prefaulting looks for free memory
 };
 
@@ -82,6 +85,10 @@ public:
     std::vector<PlacementCheck> verify_placement();
     std::size_t resident_bytes() noexcept;
     const PoolOptions& options() const noexcept { return options_; }
+    /// Whether the next request is to be served with a block that is watched.
+    bool watches_next() const noexcept {
+        return settings_.check == CheckMode::kAll || sample_called_for_.load(std::memory_order_relaxed);
+    }
     /// The nodes that memory can be asked from, ascending.
     std::vector<int> nodes() const;
 
@@ -139,8 +146,10 @@ private:
                base::Failure& failure) noexcept;
     Taken take_large(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                      base::Failure& failure) noexcept;
-    void* hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, const Request& request,
-                   Placing& placing, base::Failure& failure) noexcept;
+    static Taken taken_of(const arena::Extent& extent) noexcept;
+    /// The block, of which the holder gets `bytes` from `offset` on.
+    void* hand_out(cache::ArenaCache& cache, const Taken& taken, std::size_t bytes, std::size_t offset,
+                   const Request& request, Placing& placing, base::Failure& failure) noexcept;
     bool make_room(std::size_t bytes, const base::Failure& failure) noexcept;
     int known_arena(const Placement& placement) const noexcept;
     bool requested_remotely(const Placement& placement, std::uint32_t index) const noexcept;
@@ -181,11 +190,35 @@ private:
     // Returning: return.cpp
     static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
     ErrorCode return_slow(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
+    ErrorCode return_unwatched(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
     void take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept;
     /// Whether the small or medium block at `address` was returned and not handed out since.
     bool lies_ready(const arena::AddressRange& range, std::uintptr_t address) noexcept;
     /// `uncounted_bytes` came back but still count as live.
     void enforce_idle_bound(std::size_t uncounted_bytes) noexcept;
+
+    /// What is said where all blocks are watched, before the process ends; elsewhere the code goes on.
+    ErrorCode refuse_return(ErrorCode code, std::uintptr_t address) const noexcept;
+
+    // Watching: fencing.cpp
+    /// Closes the short ways, so that the next request comes by, if a sample is due.
+    void call_for_sample() noexcept;
+    /// Whether this request is to be the sample; opens the short ways again.
+    bool wants_sample(BindMode mode) noexcept;
+    void* hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
+                          const Request& request, Placing& placing, base::Failure& failure) noexcept;
+    /// Takes a watched block back; nothing if it is none.
+    std::optional<ErrorCode> return_fenced(std::uintptr_t address, ReturnedBy by) noexcept;
+    /// Puts a block that waited back to its arena; false if the system refuses, and then it waits again. Any
+    /// lock may be held that comes before a bin's.
+    bool release_fenced(FencedBlock block) noexcept;
+    /// The same for all that wait beyond those bounds. Returns whether there were any.
+    bool release_fenced(std::size_t keep_blocks, std::size_t keep_bytes) noexcept;
+    bool release_all_fenced() noexcept { return release_fenced(0, 0); }
+    void release_fenced_surplus() noexcept;
+    bool decay_fenced(std::uint32_t now_ms, std::uint32_t decay_ms) noexcept;
+    void report_damage(const FencedBlock& block, Damage damage) noexcept;
+    static bool look_at_fault(std::uintptr_t address) noexcept;
 
     // Keeping house: pool_core.cpp
     arena::NodeArena* arena_at(std::uint32_t index) noexcept {
@@ -240,12 +273,13 @@ private:
     const std::uint32_t slot_;
     const bool monitoring_;
     bool single_arena_ = true;  ///< the current node's memory is always arena 0's
-    /// cache_key of arena 0 while the short ways are right: not closed, strict, disabled or zeroing, and no
-    /// node forbidden.
+    /// cache_key of arena 0 while the short ways are right: not closed, strict, disabled, zeroing or
+    /// watching, and no node forbidden.
     std::atomic<std::uint64_t> fast_key_{cache::kNoCacheKey};
     /// The same if every request for the current node goes to arena 0.
     std::atomic<std::uint64_t> only_key_{cache::kNoCacheKey};
     std::atomic<bool> closed_{false};
+    std::atomic<bool> sample_called_for_{false};  ///< changed under growth_mutex_
     std::atomic<bool> all_nodes_allowed_{true};
     std::atomic<std::uint64_t> cpuset_read_at_ms_{0};
     std::atomic<bool> cpuset_untold_{false};  ///< relaxed, as all of the cpuset: hints and messages
@@ -258,6 +292,7 @@ private:
     std::array<std::int16_t, os::NodeMask::kMaxNodes>
         arena_of_memory_{};  ///< by node: its memory's; -1: none
     arena::CommitBudget budget_;
+    mutable FencedBlocks fenced_;
     cache::CacheList caches_;
     PoolCore* next_ = nullptr;  ///< in the registry
     std::array<ArenaSlot, cache::kMaxArenas> arenas_{};

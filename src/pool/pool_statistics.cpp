@@ -94,6 +94,8 @@ Statistics PoolCore::statistics() {
     result.name = options_.name;
     result.monitoring = monitoring_;
     result.disabled = settings_.disabled;
+    result.fenced_allocations = fenced_.made();
+    result.misuses = fenced_.found();
     std::uint64_t missed_bytes = 0;
     std::uint64_t misses = 0;
     result.metadata_bytes = sizeof(PoolCore) + caches_.record_bytes();

@@ -28,19 +28,22 @@ ErrorCode refuse(const AddressRange& range, std::size_t slice, std::uintptr_t ad
 ErrorCode PoolCore::return_plain(void* block, const PoolCore* expected) noexcept {
     if (block == nullptr) return ErrorCode::kOk;
     const auto found = PlainHeap::find(block);
-    if (!found) return ErrorCode::kForeignPointer;
-    PoolCore& pool = *found->pool;
-    if (expected != nullptr && &pool != expected) return ErrorCode::kWrongPool;
+    PoolCore* pool = found ? found->pool : nullptr;
+    if (pool == nullptr || (expected != nullptr && pool != expected)) {
+        const ErrorCode code = pool == nullptr ? ErrorCode::kForeignPointer : ErrorCode::kWrongPool;
+        return expected == nullptr ? code
+                                   : expected->refuse_return(code, reinterpret_cast<std::uintptr_t>(block));
+    }
     bool freed = false;
     const auto give_back = [&] {
-        if (pool.options_.zero_on_return) std::memset(block, 0, found->bytes);
+        if (pool->options_.zero_on_return) std::memset(block, 0, found->bytes);
         freed = PlainHeap::free(block);
         if (!freed) return;
-        pool.plain_bytes_back_.fetch_add(found->bytes, std::memory_order_relaxed);
-        pool.plain_returns_.fetch_add(1, std::memory_order_relaxed);
+        pool->plain_bytes_back_.fetch_add(found->bytes, std::memory_order_relaxed);
+        pool->plain_returns_.fetch_add(1, std::memory_order_relaxed);
     };
-    if (pool.closed()) {
-        PoolRegistry::return_guarded(pool, give_back);
+    if (pool->closed()) {
+        PoolRegistry::return_guarded(*pool, give_back);
     } else {
         give_back();
     }
@@ -48,6 +51,12 @@ ErrorCode PoolCore::return_plain(void* block, const PoolCore* expected) noexcept
 }
 
 ErrorCode PoolCore::return_slow(AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept {
+    const std::optional<ErrorCode> watched = return_fenced(address, by);
+    const ErrorCode code = watched ? *watched : return_unwatched(range, address, by);
+    return code == ErrorCode::kOk ? code : refuse_return(code, address);
+}
+
+ErrorCode PoolCore::return_unwatched(AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept {
     const std::size_t slice = range.index_of(address);
     const SliceEntry entry = range.entry(slice);
     const std::uint32_t mark = entry.is_slab() ? range.mark_at(address) : 0;
@@ -156,6 +165,13 @@ std::optional<BlockInfo> PoolCore::find_block(const void* block, bool held) noex
         return BlockInfo{plain->bytes, {}, base::tier_of(plain->bytes), true};
     }
     if (range->pool != this) return std::nullopt;
+    if (fenced_.any()) {
+        if (const auto watched = fenced_.find(address)) {
+            if (watched->state != FencedBlock::State::kLive) return std::nullopt;
+            return BlockInfo{watched->inner_bytes, arenas_[range->arena_index].placement,
+                             base::tier_of(watched->inner_bytes), false};
+        }
+    }
     const std::size_t slice = range->index_of(address);
     const SliceEntry entry = range->entry(slice);
     std::size_t bytes = 0;

@@ -33,15 +33,17 @@ inline PoolOptions quiet_options() {
 class PlayedPool {
 public:
     explicit PlayedPool(const PoolOptions& options = quiet_options(),
-                        const std::string& machine = "numa:4 core:2 pu:1")
-        : PlayedPool(options, synthetic_topology(machine)) {}
+                        const std::string& machine = "numa:4 core:2 pu:1", CheckMode check = CheckMode::kOff)
+        : PlayedPool(options, synthetic_topology(machine), "", check) {}
     /// `files_root` stands before "/proc" and "/sys" where free memory is read.
-    PlayedPool(const PoolOptions& options, const Topology& topology, const std::string& files_root = "")
+    PlayedPool(const PoolOptions& options, const Topology& topology, const std::string& files_root = "",
+               CheckMode check = CheckMode::kOff)
         : topology_(topology) {
         CoreSettings settings;
         settings.topology = &topology_;
         settings.files_root = files_root;
         settings.range_bytes = kGiB;
+        settings.check = check;
         core_ = PoolCore::create(options, settings);
     }
     PlayedPool(const PlayedPool&) = delete;

@@ -1,0 +1,103 @@
+// Owns: the bytes and protections behind fence.h.
+// Must not know: pools, where such blocks are kept.
+#include "pool/fence.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/bits.h"
+#include "os/memory_tools.h"
+#include "os/virtual_memory.h"
+
+namespace numapool::detail {
+namespace {
+
+constexpr unsigned char kFilling = 0xFD;   // beside a live block
+constexpr unsigned char kReturned = 0xDD;  // in a returned one
+constexpr std::size_t kPatternBytes = 64;  // at least, on each side
+
+unsigned char* at(std::uintptr_t address) noexcept { return reinterpret_cast<unsigned char*>(address); }
+
+struct Span {
+    std::uintptr_t begin;
+    std::uintptr_t end;
+
+    void fill(unsigned char value) const noexcept { std::memset(at(begin), value, end - begin); }
+    Damage changed(unsigned char value) const noexcept {
+        const auto* found =
+            std::find_if(at(begin), at(end), [value](unsigned char byte) { return byte != value; });
+        return {found == at(end) ? 0 : reinterpret_cast<std::uintptr_t>(found)};
+    }
+};
+
+// A page of filling is enough: what lies beyond need not even be in memory.
+Span before(const FencedBlock& block) noexcept {
+    const std::uintptr_t first = block.inner + block.front;
+    return {block.user - first > os::page_bytes() ? block.user - os::page_bytes() : first, block.user};
+}
+Span behind(const FencedBlock& block) noexcept {
+    const std::uintptr_t end = block.user + block.bytes;
+    return {end, std::min(block.end() - block.back, end + os::page_bytes())};
+}
+
+}  // namespace
+
+FenceShape FenceShape::around(FenceKind kind, std::size_t bytes, std::size_t alignment) noexcept {
+    const std::size_t page = os::page_bytes();
+    const std::size_t unit = kind == FenceKind::kPages ? page : kPatternBytes;
+    const std::size_t front = alignment > page ? 0 : std::max(unit, alignment);
+    const std::size_t data = base::align_up(std::max<std::size_t>(bytes, 1), std::min(alignment, page));
+    return {kind, front, unit, front + base::align_up(data, unit) + unit, std::max(unit, alignment)};
+}
+
+FencedBlock::FencedBlock(const FenceShape& shape, std::uintptr_t inner_address, std::size_t inner_size,
+                         std::size_t user_bytes, std::size_t alignment) noexcept
+    : inner(inner_address),
+      inner_bytes(inner_size),
+      user(inner_address + shape.front),
+      bytes(user_bytes),
+      kind(shape.kind) {
+    if (kind != FenceKind::kPages) return;
+    back = shape.back;
+    if (shape.front == 0) return;
+    user = end() - back - base::align_up(std::max<std::size_t>(bytes, 1), alignment);
+    front = base::align_down(user, os::page_bytes()) - inner;
+}
+
+void FencedBlock::close_off(const void* pool, bool zeroed) noexcept {
+    if (kind == FenceKind::kTool) {
+        os::tools_hide(inner, inner_bytes);
+        os::tools_block_made(pool, user, bytes, zeroed);
+        return;
+    }
+    if (front != 0 && os::forbid(inner, front) != 0) front = 0, kind = FenceKind::kPattern;
+    if (back != 0 && os::forbid(end() - back, back) != 0) back = 0, kind = FenceKind::kPattern;
+    before(*this).fill(kFilling);
+    behind(*this).fill(kFilling);
+}
+
+Damage FencedBlock::overrun() const noexcept {
+    if (kind == FenceKind::kTool) return {};
+    const Damage found = before(*this).changed(kFilling);
+    return found ? found : behind(*this).changed(kFilling);
+}
+
+void FencedBlock::shut(const void* pool) noexcept {
+    if (kind == FenceKind::kTool) os::tools_block_gone(pool, user, bytes);
+    if (kind == FenceKind::kPages && os::forbid(inner, inner_bytes) != 0) kind = FenceKind::kPattern;
+    if (kind == FenceKind::kPattern) Span{user, user + bytes}.fill(kReturned);
+}
+
+Damage FencedBlock::late_write() const noexcept {
+    if (kind != FenceKind::kPattern) return {};
+    const Damage inside = Span{user, user + bytes}.changed(kReturned);
+    return inside ? inside : overrun();
+}
+
+bool FencedBlock::open_up() noexcept {
+    if (kind == FenceKind::kTool) os::tools_show(inner, inner_bytes);
+    const bool closed = kind == FenceKind::kPages || front != 0 || back != 0;
+    return !closed || os::commit(inner, inner_bytes) == 0;
+}
+
+}  // namespace numapool::detail

@@ -1,0 +1,37 @@
+// Owns: the time behind sample_clock.h.
+// Must not know: pools.
+#include "pool/sample_clock.h"
+
+#include <atomic>
+#include <cstdint>
+
+#include "os/virtual_memory.h"
+
+namespace numapool::detail {
+namespace {
+
+constexpr std::uint64_t kEveryMs = 500;
+constexpr std::chrono::nanoseconds::rep kShare = 400;
+
+constinit std::atomic<std::uint64_t> next_ms{0};  // relaxed: guards no other memory
+
+}  // namespace
+
+bool SampleClock::due() noexcept {
+    return os::coarse_milliseconds() >= next_ms.load(std::memory_order_relaxed);
+}
+
+bool SampleClock::take() noexcept {
+    const std::uint64_t now = os::coarse_milliseconds();
+    std::uint64_t next = next_ms.load(std::memory_order_relaxed);
+    return now >= next && next_ms.compare_exchange_strong(next, now + kEveryMs, std::memory_order_relaxed);
+}
+
+void SampleClock::spend(std::chrono::nanoseconds time) noexcept {
+    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(time * kShare);
+    next_ms.fetch_add(static_cast<std::uint64_t>(pause.count()), std::memory_order_relaxed);
+}
+
+void SampleClock::reset() noexcept { next_ms.store(0, std::memory_order_relaxed); }
+
+}  // namespace numapool::detail
