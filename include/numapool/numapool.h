@@ -4,6 +4,7 @@
 #include "numapool/aligned_allocator.h"
 #include "numapool/array.h"
 #include "numapool/buffer.h"
+#include "numapool/call_place.h"
 #include "numapool/diagnosis.h"
 #include "numapool/errors.h"
 #include "numapool/log.h"

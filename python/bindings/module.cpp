@@ -14,6 +14,7 @@
 
 #include "array_request.h"
 #include "block_owner.h"
+#include "call_place.h"
 #include "node_binding.h"
 #include "numpy_api.h"
 #include "pool_object.h"
@@ -128,4 +129,5 @@ NB_MODULE(_core, m) {
         nb::arg("workload"), nb::sig("def workload_options(workload: str) -> dict | None"),
         "The options of a preset; None for an unknown one.");
     send_log_to_python();
+    name_python_places();
 }

@@ -178,6 +178,8 @@ PyObject* statistics_dict(PoolState& state) {
     result["metadata_bytes"] = figures.metadata_bytes;
     result["auto_returns"] = figures.auto_returns;
     result["fallback_allocations"] = figures.fallback_allocations;
+    result["fenced_allocations"] = figures.fenced_allocations;
+    result["misuses"] = figures.misuses;
     const std::uint64_t page = std::max<std::uint64_t>(1, numapool::where(nullptr, 0).page_bytes);
     result["page_faults_avoided"] = figures.bytes_reused / page;
     nb::dict evictions;

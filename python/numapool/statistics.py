@@ -115,6 +115,9 @@ class Statistics(TypedDict):
     auto_returns: int
     #: See `NodeStatistics`.
     fallback_allocations: int
+    #: Buffers that were watched for misuse (NUMAPOOL_CHECK), and misuses that were found and told of.
+    fenced_allocations: int
+    misuses: int
     #: Pages of bytes_reused. An upper estimate: a page counts even if nobody had touched it.
     page_faults_avoided: int
     #: Memory given back, by cause: max_buffers, max_idle_bytes, max_bytes, decay, trim.

@@ -6,7 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
+
+#include "numapool/call_place.h"
 
 #include "os/fault_signal.h"
 
@@ -17,8 +20,6 @@ namespace {
 constinit std::atomic<PlaceNamer> place_namer{nullptr};
 
 }  // namespace
-
-void set_place_namer(PlaceNamer namer) noexcept { place_namer.store(namer, std::memory_order_relaxed); }
 
 CallSite CallSite::here() noexcept {
     CallSite site;
@@ -39,3 +40,9 @@ void CallSite::write(const char* what) const noexcept {
 }
 
 }  // namespace numapool::os
+
+namespace numapool {
+
+void set_place_namer(PlaceNamer namer) noexcept { os::place_namer.store(namer, std::memory_order_relaxed); }
+
+}  // namespace numapool

@@ -1,18 +1,11 @@
-// Owns: where in the program a call came from: return addresses, and the place in a language of its own.
+// Owns: where in the program a call came from: return addresses, and what the program itself says of it.
 // Must not know: what the call was.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 
 namespace numapool::os {
-
-/// Writes where the calling thread is in a language that this library does not speak, for instance
-/// "train.py:12 in step"; nothing if it is in none.
-using PlaceNamer = void (*)(char* text, std::size_t bytes) noexcept;
-/// Any thread; nullptr for none.
-void set_place_namer(PlaceNamer namer) noexcept;
 
 /// A snapshot of the calling thread's stack.
 struct CallSite {

@@ -141,6 +141,10 @@ std::vector<OptionDescription> describe_options() {
          "Plain allocation behind the same interface: nothing is pooled or placed; for finding out whether a "
          "fault is "
          "the pool's."},
+        {nullptr, "NUMAPOOL_CHECK", "0, 1", "now and then",
+         "Which buffers are watched for misuse: none, all (whoever is found ends the process), or a sample "
+         "of a few "
+         "a second, which is told of on stderr; under AddressSanitizer and Valgrind all."},
         {nullptr, "NUMAPOOL_LOG", "debug, info, warning, error, off", "warning",
          "From which level on messages are told; in Python the numapool logger's own level applies too."},
     };

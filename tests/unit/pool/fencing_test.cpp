@@ -15,6 +15,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "numapool/call_place.h"
+
 #include "os/memory_tools.h"
 #include "os/virtual_memory.h"
 #include "played_pool.h"
@@ -217,13 +219,13 @@ protected:
 };
 
 TEST_F(Sampled, TheReportNamesCallSitesAndPlaces) {
-    os::set_place_namer([](char* text, std::size_t bytes) noexcept {
+    set_place_namer([](char* text, std::size_t bytes) noexcept {
         static_cast<void>(std::snprintf(text, bytes, "train.py:12 in step"));
     });
     void* block = sample(100);
     write_to(block, 100);
     const std::string told = told_by([&] { PlayedPool::give(block); });
-    os::set_place_namer(nullptr);
+    set_place_namer(nullptr);
     EXPECT_THAT(told, testing::HasSubstr("it was handed out by thread " + std::to_string(::gettid()) +
                                          ", train.py:12 in step:"));
     EXPECT_THAT(told, testing::HasSubstr("unit_pool")) << "frames name their module";
