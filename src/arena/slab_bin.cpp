@@ -60,7 +60,7 @@ std::uintptr_t SlabBin::pop_returned(Slab& slab) noexcept {
     BlockMark& mark = slab.range->mark_of(block);
     if (mark.load(std::memory_order_relaxed) == 0) {  // handed out, but as part of something else
         set_mark(mark, mark_of_class(slab.size_class));
-        static_cast<void>(seal(block));
+        first_word(block) = kSeal;
     }
     return block;
 }

@@ -37,7 +37,7 @@ bool tools_watch() noexcept { return on_asan() || on_valgrind(); }
 
 void tools_pool_made(const void* pool) noexcept {
     static_cast<void>(pool);
-    NUMAPOOL_FOR_VALGRIND(VALGRIND_CREATE_MEMPOOL(pool, 0, 0);)
+    NUMAPOOL_FOR_VALGRIND(VALGRIND_CREATE_MEMPOOL(pool, kToolMargin, 0);)
 }
 
 void tools_pool_gone(const void* pool) noexcept {

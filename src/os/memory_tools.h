@@ -12,6 +12,9 @@ namespace numapool::os {
 /// Whether one of them watches this process.
 bool tools_watch() noexcept;
 
+/// Bytes beside a block that are no other block's, at least: what lies there is told as next to the block.
+inline constexpr std::size_t kToolMargin = 64;
+
 /// A pool of blocks begins or ends; `pool` is any address of its own.
 void tools_pool_made(const void* pool) noexcept;
 void tools_pool_gone(const void* pool) noexcept;

@@ -33,10 +33,10 @@ struct Span {
 // A page of filling is enough: what lies beyond need not even be in memory.
 Span before(const FencedBlock& block) noexcept {
     const std::uintptr_t first = block.inner + block.front;
-    return {block.user - first > os::page_bytes() ? block.user - os::page_bytes() : first, block.user};
+    return {block.user() - first > os::page_bytes() ? block.user() - os::page_bytes() : first, block.user()};
 }
 Span behind(const FencedBlock& block) noexcept {
-    const std::uintptr_t end = block.user + block.bytes;
+    const std::uintptr_t end = block.user() + block.bytes;
     return {end, std::min(block.end() - block.back, end + os::page_bytes())};
 }
 
@@ -54,20 +54,20 @@ FencedBlock::FencedBlock(const FenceShape& shape, std::uintptr_t inner_address, 
                          std::size_t user_bytes, std::size_t alignment) noexcept
     : inner(inner_address),
       inner_bytes(inner_size),
-      user(inner_address + shape.front),
+      offset(shape.front),
       bytes(user_bytes),
       kind(shape.kind) {
     if (kind != FenceKind::kPages) return;
     back = shape.back;
     if (shape.front == 0) return;
-    user = end() - back - base::align_up(std::max<std::size_t>(bytes, 1), alignment);
-    front = base::align_down(user, os::page_bytes()) - inner;
+    offset = inner_bytes - back - base::align_up(std::max<std::size_t>(bytes, 1), alignment);
+    front = base::align_down(offset, os::page_bytes());
 }
 
 void FencedBlock::close_off(const void* pool, bool zeroed) noexcept {
     if (kind == FenceKind::kTool) {
         os::tools_hide(inner, inner_bytes);
-        os::tools_block_made(pool, user, bytes, zeroed);
+        os::tools_block_made(pool, user(), bytes, zeroed);
         return;
     }
     if (front != 0 && os::forbid(inner, front) != 0) front = 0, kind = FenceKind::kPattern;
@@ -83,14 +83,14 @@ Damage FencedBlock::overrun() const noexcept {
 }
 
 void FencedBlock::shut(const void* pool) noexcept {
-    if (kind == FenceKind::kTool) os::tools_block_gone(pool, user, bytes);
+    if (kind == FenceKind::kTool) os::tools_block_gone(pool, user(), bytes);
     if (kind == FenceKind::kPages && os::forbid(inner, inner_bytes) != 0) kind = FenceKind::kPattern;
-    if (kind == FenceKind::kPattern) Span{user, user + bytes}.fill(kReturned);
+    if (kind == FenceKind::kPattern) Span{user(), user() + bytes}.fill(kReturned);
 }
 
 Damage FencedBlock::late_write() const noexcept {
     if (kind != FenceKind::kPattern) return {};
-    const Damage inside = Span{user, user + bytes}.changed(kReturned);
+    const Damage inside = Span{user(), user() + bytes}.changed(kReturned);
     return inside ? inside : overrun();
 }
 

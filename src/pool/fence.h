@@ -51,7 +51,8 @@ struct FencedBlock {
 
     std::uintptr_t inner = 0;
     std::size_t inner_bytes = 0;
-    std::uintptr_t user = 0;
+    /// Not the address itself, which would keep tools from calling a block lost that nobody else knows.
+    std::size_t offset = 0;
     std::size_t bytes = 0;  ///< as asked for
     std::size_t front = 0;  ///< bytes at the beginning that allow no access
     std::size_t back = 0;   ///< and at the end
@@ -70,6 +71,7 @@ struct FencedBlock {
     FencedBlock(const FenceShape& shape, std::uintptr_t inner_address, std::size_t inner_size,
                 std::size_t user_bytes, std::size_t alignment) noexcept;
 
+    std::uintptr_t user() const noexcept { return inner + offset; }
     std::uintptr_t end() const noexcept { return inner + inner_bytes; }
     bool covers(std::uintptr_t address) const noexcept { return address >= inner && address < end(); }
     /// Puts the fences up, the holder's bytes being as they shall be. Where the system refuses to protect

@@ -8,11 +8,17 @@
 #include "arena/idle_age.h"
 
 namespace numapool::detail {
+namespace {
+
+// See FencedBlock::offset.
+std::uintptr_t key(std::uintptr_t user) noexcept { return ~user; }
+
+}  // namespace
 
 bool FencedBlocks::add(const FencedBlock& block) noexcept {
     try {
         const std::lock_guard lock(mutex_);
-        records_.insert_or_assign(block.user, Record{block, nullptr});
+        records_.insert_or_assign(key(block.user()), Record{block, nullptr});
         count_.store(records_.size(), std::memory_order_relaxed);
         made_.fetch_add(1, std::memory_order_relaxed);
         return true;
@@ -23,7 +29,7 @@ bool FencedBlocks::add(const FencedBlock& block) noexcept {
 
 std::optional<FencedBlock> FencedBlocks::find(std::uintptr_t user) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto found = records_.find(user);
+    const auto found = records_.find(key(user));
     if (found == records_.end()) return std::nullopt;
     return found->second.block;
 }
@@ -42,7 +48,7 @@ void FencedBlocks::try_locked(Use use) noexcept {
 }
 
 FencedBlocks::Record* FencedBlocks::around(std::uintptr_t address) noexcept {
-    for (auto& [user, record] : records_) {
+    for (auto& [hidden, record] : records_) {
         if (record.block.covers(address)) return &record;
     }
     return nullptr;
@@ -58,7 +64,7 @@ std::optional<FencedBlock> FencedBlocks::find_around(std::uintptr_t address) noe
 
 void FencedBlocks::mark_misused(std::uintptr_t user) noexcept {
     try_locked([&] {
-        if (const auto found = records_.find(user); found != records_.end())
+        if (const auto found = records_.find(key(user)); found != records_.end())
             found->second.block.misused = true;
     });
 }
@@ -66,7 +72,7 @@ void FencedBlocks::mark_misused(std::uintptr_t user) noexcept {
 std::optional<FencedBlock> FencedBlocks::begin_return(std::uintptr_t user, const os::CallSite& site,
                                                       std::uint32_t now_ms) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto found = records_.find(user);
+    const auto found = records_.find(key(user));
     if (found == records_.end()) return std::nullopt;
     FencedBlock& block = found->second.block;
     if (block.state != FencedBlock::State::kLive) return std::nullopt;
@@ -78,7 +84,7 @@ std::optional<FencedBlock> FencedBlocks::begin_return(std::uintptr_t user, const
 
 void FencedBlocks::keep(const FencedBlock& block) noexcept {
     const std::lock_guard lock(mutex_);
-    Record& record = records_.find(block.user)->second;
+    Record& record = records_.find(key(block.user()))->second;
     const bool misused = record.block.misused;  // a handler may have noted it meanwhile
     record.block = block;
     record.block.misused |= misused;
@@ -100,7 +106,7 @@ std::optional<FencedBlock> FencedBlocks::pop() noexcept {
 
 void FencedBlocks::forget(std::uintptr_t user) noexcept {
     const std::lock_guard lock(mutex_);
-    records_.erase(user);
+    records_.erase(key(user));
     count_.store(records_.size(), std::memory_order_relaxed);
 }
 

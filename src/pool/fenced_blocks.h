@@ -64,7 +64,7 @@ private:
     void try_locked(Use use) noexcept;
 
     std::mutex mutex_;
-    std::unordered_map<std::uintptr_t, Record> records_;  ///< by user address; records stay where they are
+    std::unordered_map<std::uintptr_t, Record> records_;  ///< by address, hidden; records stay in place
     Record* oldest_ = nullptr;
     Record* newest_ = nullptr;
     std::size_t waiting_bytes_ = 0;

@@ -62,7 +62,7 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     if (taken.address == nullptr) return nullptr;
     const auto inner = reinterpret_cast<std::uintptr_t>(taken.address);
     FencedBlock block(shape, inner, taken.bytes, bytes, alignment);
-    if (hand_out(cache, taken, bytes, block.user - inner, request, placing, failure) == nullptr)
+    if (hand_out(cache, taken, bytes, block.user() - inner, request, placing, failure) == nullptr)
         return nullptr;
     block.arena = cache.arena().settings().index;
     block.size_class = taken.size_class;
@@ -83,7 +83,7 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     } else {
         arena::set_mark(range.mark_of(inner), 0);
     }
-    return reinterpret_cast<void*>(block.user);
+    return reinterpret_cast<void*>(block.user());
 }
 
 std::optional<ErrorCode> PoolCore::return_fenced(std::uintptr_t address, ReturnedBy by) noexcept {
@@ -141,9 +141,9 @@ bool PoolCore::release_fenced(FencedBlock block) noexcept {
         fenced_.keep(block);
         return false;
     }
-    fenced_.forget(block.user);
+    fenced_.forget(block.user());
     if (options_.zero_on_return && block.kind == FenceKind::kPattern)
-        std::memset(reinterpret_cast<void*>(block.user), 0, block.bytes);
+        std::memset(reinterpret_cast<void*>(block.user()), 0, block.bytes);
     arena::NodeArena& arena = *arena_at(block.arena);
     if (block.size_class < base::kSizeClasses) {
         arena.bin(block.size_class).put(arena, &block.inner, 1);  // without a mark, and so without a seal
@@ -205,11 +205,11 @@ bool PoolCore::look_at_fault(std::uintptr_t address) noexcept {
     if (pool.settings_.check == CheckMode::kAll) return false;  // ends here, where a debugger should look
     // The program goes on: what it touches is nobody's, and stays so.
     if (block->state == FencedBlock::State::kReturned) {
-        pool.fenced_.mark_misused(block->user);
+        pool.fenced_.mark_misused(block->user());
         return os::commit(block->inner, block->inner_bytes) == 0;
     }
-    return address < block->user ? os::commit(block->inner, block->front) == 0
-                                 : os::commit(block->end() - block->back, block->back) == 0;
+    return address < block->user() ? os::commit(block->inner, block->front) == 0
+                                   : os::commit(block->end() - block->back, block->back) == 0;
 }
 
 }  // namespace numapool::detail

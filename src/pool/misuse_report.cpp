@@ -24,16 +24,16 @@ struct Text {
 
 /// Where `address` is, as seen from the holder's bytes.
 Text<64> place(const FencedBlock& block, std::uintptr_t address) noexcept {
-    const std::uintptr_t end = block.user + block.bytes;
-    if (address < block.user) return Text<64>("%zu bytes before the start", block.user - address);
+    const std::uintptr_t end = block.user() + block.bytes;
+    if (address < block.user()) return Text<64>("%zu bytes before the start", block.user() - address);
     if (address >= end) return Text<64>("%zu bytes behind the end", address - end + 1);
-    return Text<64>("at byte %zu", address - block.user);
+    return Text<64>("at byte %zu", address - block.user());
 }
 
 void tell(const char* what, const char* pool, const FencedBlock& block, std::uintptr_t address) noexcept {
     os::write_error(Text<500>("numapool: %s: %#zx is %s of a block of %zu bytes at %#zx of pool \"%s\"\n",
                               what, std::size_t{address}, place(block, address).get(), block.bytes,
-                              std::size_t{block.user}, pool)
+                              std::size_t{block.user()}, pool)
                         .get());
     block.got.write("it was handed out");
     if (block.state == FencedBlock::State::kReturned) block.returned.write("it was returned");
@@ -48,7 +48,7 @@ void tell_of_access(const char* pool, const FencedBlock& block, std::uintptr_t a
 }
 
 void tell_of_damage(const char* pool, const FencedBlock& block, Damage damage) noexcept {
-    const bool inside = damage.address >= block.user && damage.address < block.user + block.bytes;
+    const bool inside = damage.address >= block.user() && damage.address < block.user() + block.bytes;
     tell(inside ? "written after return" : "written out of bounds", pool, block, damage.address);
 }
 
