@@ -5,14 +5,17 @@
 #include <atomic>
 #include <cstddef>
 
+#include "base/sync.h"
+
 namespace numapool::arena {
 
 /// Shared by all arenas of a pool. Thread safety: any thread.
-class CommitBudget {
+template <class Sync>
+class BasicCommitBudget {
 public:
     static constexpr std::size_t kUnlimited = ~std::size_t{0};
 
-    explicit CommitBudget(std::size_t limit) noexcept : limit_(limit) {}
+    explicit BasicCommitBudget(std::size_t limit) noexcept : limit_(limit) {}
 
     std::size_t limit() const noexcept { return limit_; }
     std::size_t committed() const noexcept { return committed_.load(std::memory_order_relaxed); }
@@ -38,8 +41,10 @@ public:
 
 private:
     const std::size_t limit_;
-    std::atomic<std::size_t> committed_{0};
-    std::atomic<std::size_t> peak_{0};
+    typename Sync::template Atomic<std::size_t> committed_{0};
+    typename Sync::template Atomic<std::size_t> peak_{0};
 };
+
+using CommitBudget = BasicCommitBudget<base::RealSync>;
 
 }  // namespace numapool::arena
