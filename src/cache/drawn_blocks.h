@@ -10,38 +10,38 @@
 
 namespace numapool::cache {
 
-/// Blocks that came from slabs or a depot less those that went back. Returning one the short way counts
-/// nothing, because this and the magazine's size tell what is live. One thread writes, any may read; a reader
-/// may count too much as live, never too little while nothing new is taken: a released pool goes by it.
+/// Blocks that came from slabs or a depot, and those that went back. Returning one the short way counts
+/// nothing, because these and the magazine's size tell what is live. One thread writes, any may read.
 template <class Sync>
 class BasicDrawnBlocks {
 public:
     /// Before they lie in the magazine or have a holder.
-    void draw(std::uint64_t blocks) noexcept { count_.add(blocks); }
+    void draw(std::uint64_t blocks) noexcept { came_.add(blocks); }
     /// After they have left the magazine: nothing live may seem to have gone.
-    void put_back(std::uint64_t blocks) noexcept { count_.conclude(std::uint64_t{0} - blocks); }
+    void put_back(std::uint64_t blocks) noexcept { went_.conclude(blocks); }
     /// Between the two a block that comes back counts as live: nobody ends the pool before the thread is
     /// done.
     void hold_return() noexcept { draw(1); }
     void conclude_return() noexcept { put_back(1); }
 
     /// Blocks that the thread handed out less those that came back to it: negative where other threads'
-    /// blocks do. Any thread.
+    /// blocks do. Never less than there are, though blocks on their way may count too. Any thread.
     std::int64_t live(const BasicMagazine<Sync>& magazine) const noexcept {
-        // The two belong together only if nothing was drawn or put back between: then what is held is seen,
-        // and what seems to have gone has. Acquire pairs with put_back and, for the size, with
-        // BasicMagazine::push.
-        std::uint64_t drawn = count_.get_all();
+        // The three belong together only if nothing was drawn or put back between. Their difference alone
+        // would not tell: as many may have been drawn as put back. Acquire pairs with put_back and, for the
+        // size, with BasicMagazine::push.
         for (;;) {
+            const std::uint64_t went = went_.get_all();
+            const std::uint64_t came = came_.get_all();
             const std::uint64_t size = magazine.size();
-            const std::uint64_t again = count_.get_all();
-            if (again == drawn) return static_cast<std::int64_t>(drawn - size);
-            drawn = again;
+            if (came_.get_all() == came && went_.get_all() == went)
+                return static_cast<std::int64_t>(came - went - size);
         }
     }
 
 private:
-    base::BasicCounter<Sync> count_;
+    base::BasicCounter<Sync> came_;
+    base::BasicCounter<Sync> went_;
 };
 
 using DrawnBlocks = BasicDrawnBlocks<base::RealSync>;

@@ -90,6 +90,14 @@ struct State {
     }
 };
 
+/// A thread's step or a store's arrival, for the report.
+struct Event {
+    unsigned thread = 0;
+    std::uint32_t knows = 0;
+    std::uint64_t told = 0;
+    std::optional<Store> store;
+};
+
 struct Wrong {
     std::string what;
 };
@@ -117,7 +125,7 @@ public:
             found_.interleavings = from(start);
         } catch (const Wrong& wrong) {
             found_.wrong = wrong.what;
-            for (const auto& line : way_) found_.way += line() + "\n";
+            for (const Event& event : way_) found_.way += line_of(event) + "\n";
         }
         found_.states = seen_.size();
         return found_;
@@ -237,6 +245,7 @@ private:
     }
     void step(State& state, unsigned thread) {
         const std::uint64_t told = answer(state, thread);
+        way_.back().told = told;
         const std::uint32_t before = state.threads[thread].knows;
         auto known = knowledge_[before].next.find(told);
         if (known == knowledge_[before].next.end()) {
@@ -258,7 +267,7 @@ private:
             const Knowledge& now = knowledge_[mine.knows];
             all_ended &= now.step == Step::kEnd;
             if (now.step != Step::kEnd && !mine.waits) {
-                way_.push_back([this, thread, knows = mine.knows] { return told_of_step(thread, knows); });
+                way_.push_back({thread, mine.knows, 0, std::nullopt});
                 State after = state;
                 step(after, thread);
                 arrive(after, thread);
@@ -267,8 +276,7 @@ private:
             }
             for (std::size_t i = 0; i < mine.on_their_way.size(); ++i) {
                 if (!may_arrive(mine.on_their_way, i)) continue;
-                way_.push_back(
-                    [thread, store = mine.on_their_way[i]] { return told_of_store(thread, store); });
+                way_.push_back({thread, 0, 0, mine.on_their_way[i]});
                 State after = state;
                 let_arrive(after, thread, i);
                 count += from(after);
@@ -292,27 +300,32 @@ private:
         if (std::string wrong = meeting.wrong(); !wrong.empty()) throw Wrong{std::move(wrong)};
     }
 
-    std::string told_of_step(unsigned thread, std::uint32_t knows) const {
-        const Knowledge& now = knowledge_[knows];
-        const std::string word = std::to_string(now.word);
-        const std::string who = "thread " + std::to_string(thread);
+    std::string line_of(const Event& event) const {
+        std::ostringstream line;
+        line << std::hex;
+        if (event.store) {
+            line << "a store of thread " << event.thread << " arrives: word " << event.store->word << " is 0x"
+                 << event.store->value;
+            return line.str();
+        }
+        const Knowledge& now = knowledge_[event.knows];
+        line << "thread " << event.thread;
         switch (now.step) {
             case Step::kLoad:
-                return who + " loads word " + word;
+                line << " loads 0x" << event.told << " from word " << now.word;
+                break;
             case Step::kUpdate:
-                return who + " updates word " + word;
+                line << " updates word " << now.word << ", which was 0x" << event.told;
+                break;
             case Step::kFence:
-                return who + " passes a signal fence";
+                line << " passes a signal fence";
+                break;
             case Step::kWait:
-                return who + " goes on";
+                line << " goes on";
+                break;
             default:
-                return who + " lets its barrier pass thread " + word;
+                line << " lets its barrier pass thread " << now.word;
         }
-    }
-    static std::string told_of_store(unsigned thread, const Store& store) {
-        std::ostringstream line;
-        line << "a store of thread " << thread << " arrives: word " << store.word << " is 0x" << std::hex
-             << store.value;
         return line.str();
     }
 
@@ -320,7 +333,7 @@ private:
     Machine machine_;
     std::vector<Knowledge> knowledge_{1};  ///< the first stands for none
     std::unordered_map<std::string, double> seen_;
-    std::vector<std::function<std::string()>> way_;
+    std::vector<Event> way_;
     Exploration found_;
 };
 
