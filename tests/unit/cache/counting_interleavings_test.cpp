@@ -114,6 +114,8 @@ TEST(CountingInterleavings, F14_APoolIsNotTakenDownUnderAThreadThatReturnsItsLas
                                         {"", "rr", 2},
                                         {"", "ll", 2},
                                         {"rl", "r", 3}}) {
+        if (fakes::kSlowRuns && (steps.drawer == "ll" || steps.other == "ll" || steps.drawer == steps.other))
+            continue;
         expect_right(explore<PoolEnd>(3, steps), "returns '" + steps.drawer + "' and '" + steps.other + "'");
     }
 }
