@@ -310,22 +310,11 @@ private:
         }
         const Knowledge& now = knowledge_[event.knows];
         line << "thread " << event.thread;
-        switch (now.step) {
-            case Step::kLoad:
-                line << " loads 0x" << event.told << " from word " << now.word;
-                break;
-            case Step::kUpdate:
-                line << " updates word " << now.word << ", which was 0x" << event.told;
-                break;
-            case Step::kFence:
-                line << " passes a signal fence";
-                break;
-            case Step::kWait:
-                line << " goes on";
-                break;
-            default:
-                line << " lets its barrier pass thread " << now.word;
-        }
+        if (now.step == Step::kLoad) line << " loads 0x" << event.told << " from word " << now.word;
+        if (now.step == Step::kUpdate) line << " updates word " << now.word << ", 0x" << event.told;
+        if (now.step == Step::kFence) line << " passes a signal fence";
+        if (now.step == Step::kWait) line << " goes on";
+        if (now.step == Step::kBarrier) line << " lets its barrier pass thread " << now.word;
         return line.str();
     }
 
