@@ -134,7 +134,7 @@ base::Result<Run> NodeArena::prepare(const Run& run) noexcept {
 
 void NodeArena::commit(std::size_t bytes) noexcept {
     committed_.fetch_add(bytes, std::memory_order_relaxed);
-    settings_.budget->confirm();
+    settings_.budget->confirm(bytes);
 }
 
 Extent NodeArena::live_extent(const Run& run, std::size_t reused_bytes, std::size_t reused_at) noexcept {
@@ -169,7 +169,7 @@ base::Result<Extent> NodeArena::take_new_block(std::size_t bytes, std::size_t al
     base::Result<Run> run = base::Failure{ErrorCode::kLimitExceeded, 0, bytes, settings_.budget->limit()};
     if (settings_.budget->charge(wanted)) {
         run = joined ? prepare(joined->whole()) : take_vacant(slices, align, Purpose::kLargeBlock);
-        if (!run) settings_.budget->uncharge(wanted);
+        if (!run) settings_.budget->refund(wanted);
     }
     if (!run) {
         if (joined) {

@@ -18,7 +18,7 @@ base::Result<Run> NodeArena::begin_prefault(std::size_t bytes) noexcept {
     const std::size_t align = missing >= base::kGranuleBytes ? base::kSlicesPerGranule : 1;
     auto run = take_vacant(missing / base::kSliceBytes, align, Purpose::kLargeBlock);
     if (!run) {
-        settings_.budget->uncharge(missing);
+        settings_.budget->refund(missing);
         return run;
     }
     committed_.fetch_add(missing, std::memory_order_relaxed);
@@ -32,10 +32,11 @@ void NodeArena::finish_prefault(const Run& run, bool keep) noexcept {
     const std::lock_guard lock(mutex_);
     --aside_;
     if (gone) {
-        uncommit(run.bytes());
+        committed_.fetch_sub(run.bytes(), std::memory_order_relaxed);
+        settings_.budget->refund(run.bytes());
         heap_.put(run);
     } else {
-        settings_.budget->confirm();
+        settings_.budget->confirm(run.bytes());
         put_idle(run, RunKind::kPrefaulted);
     }
 }

@@ -5,37 +5,28 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/sync.h"
+
 namespace numapool::base {
 
 /// Single writer, many readers: an addition is a load and a store, no locked instruction. Readers may see it
 /// late, never torn.
-class Counter {
+template <class Sync>
+class BasicCounter {
 public:
-    void add(std::uint64_t amount) noexcept {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-        // The same in one instruction, of which compilers make three.
-        __asm__("addq %1, %0" : "+m"(value_) : "er"(amount) : "cc");
-#else
-        value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-#endif
-    }
+    void add(std::uint64_t amount) noexcept { Sync::add(value_, amount); }
     std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 
     /// add(amount), the writer's last word on something that a reader may then take down. Release pairs with
     /// the acquire in get_all.
-    void conclude(std::uint64_t amount) noexcept {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-        // Every store releases here; the compiler must keep the order too.
-        __asm__("addq %1, %0" : "+m"(value_) : "er"(amount) : "cc", "memory");
-#else
-        value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_release);
-#endif
-    }
+    void conclude(std::uint64_t amount) noexcept { Sync::add_release(value_, amount); }
     /// get(), and who sees a conclude() sees all that went before it.
     std::uint64_t get_all() const noexcept { return value_.load(std::memory_order_acquire); }
 
 private:
-    std::atomic<std::uint64_t> value_{0};
+    typename Sync::template Atomic<std::uint64_t> value_{0};
 };
+
+using Counter = BasicCounter<RealSync>;
 
 }  // namespace numapool::base

@@ -31,7 +31,7 @@ bool ArenaCache::refill(std::uint32_t size_class) noexcept {
     const std::size_t wanted = 1 + magazine.limit() / 2;
     std::size_t got = shared_->depots[size_class].take(magazine.blocks(), wanted);
     if (got == 0) got = arena_->bin(size_class).take_returned(magazine.blocks(), wanted);
-    drawn_[size_class].add(got);
+    drawn_[size_class].draw(got);
     magazine.resize(static_cast<std::uint32_t>(got));
     if (got == wanted) grow(magazine, size_class);  // more would have been of use
     return got != 0;
@@ -41,7 +41,7 @@ base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t
     for (;;) {
         auto made = arena_->bin(size_class).take_new(*arena_, size_class);
         if (!made) return made;
-        drawn_[size_class].add(1);
+        drawn_[size_class].draw(1);
         if (!made->reused || arena::unseal(made->address)) return made;
         unsealed_ = made->address;
     }
@@ -49,7 +49,7 @@ base::Result<arena::FreshBlock> ArenaCache::allocate_past_magazine(std::uint32_t
 
 void ArenaCache::put_past_magazine(std::uint32_t size_class, std::uintptr_t block) noexcept {
     const std::size_t taken = arena_->bin(size_class).put(*arena_, &block, 1);
-    drawn_[size_class].conclude(std::uint64_t{0} - taken);
+    drawn_[size_class].put_back(taken);
 }
 
 std::uint32_t ArenaCache::draw(std::uint32_t size_class, std::uint32_t most) noexcept {
@@ -107,7 +107,7 @@ void ArenaCache::spill(Magazine& magazine, std::uint32_t size_class, std::uint32
     std::size_t gone = shared_->depots[size_class].put(leaving.data(), count, base::class_bytes(size_class),
                                                        shared_->budget.slab_bytes);
     if (gone != count) gone += arena_->bin(size_class).put(*arena_, leaving.data() + gone, count - gone);
-    drawn_[size_class].conclude(std::uint64_t{0} - gone);  // last: nothing live may seem to have gone
+    drawn_[size_class].put_back(gone);  // last
 }
 
 void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) noexcept {

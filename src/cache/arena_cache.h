@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/size_classes.h"
 #include "cache/depot.h"
+#include "cache/drawn_blocks.h"
 #include "cache/large_slots.h"
 #include "cache/magazine.h"
 
@@ -57,23 +58,11 @@ public:
     /// Blocks of a class that the thread handed out less those that came back to it: negative where other
     /// threads' blocks do. Any thread.
     std::int64_t live(std::uint32_t size_class) const noexcept {
-        // The two belong together only if nothing was drawn or put back between: then what is held is seen,
-        // and what seems to have gone has. Acquire pairs with conclude and, for the size, with
-        // Magazine::push.
-        std::uint64_t drawn = drawn_[size_class].get_all();
-        for (;;) {
-            const std::uint64_t size = magazine(size_class).size();
-            const std::uint64_t again = drawn_[size_class].get_all();
-            if (again == drawn) return static_cast<std::int64_t>(drawn - size);
-            drawn = again;
-        }
+        return drawn_[size_class].live(magazine(size_class));
     }
-    /// Between the two a block that comes back counts as live: nobody ends the pool before the thread is
-    /// done.
-    void hold_return(std::uint32_t size_class) noexcept { drawn_[size_class].add(1); }
-    void conclude_return(std::uint32_t size_class) noexcept {
-        drawn_[size_class].conclude(std::uint64_t{0} - 1);
-    }
+    /// Between the two a block that comes back counts as live: see DrawnBlocks.
+    void hold_return(std::uint32_t size_class) noexcept { drawn_[size_class].hold_return(); }
+    void conclude_return(std::uint32_t size_class) noexcept { drawn_[size_class].conclude_return(); }
 
     LargeSlots& large() noexcept { return large_; }
     const LargeSlots& large() const noexcept { return large_; }
@@ -128,9 +117,7 @@ private:
     std::uint64_t large_taken_when_robbed_ = ~std::uint64_t{0};  ///< none as yet
     std::uint32_t next_to_search_ = 0;
     std::uintptr_t unsealed_ = 0;
-    /// By class: blocks that came from slabs less those that went back. Returning one the short way counts
-    /// nothing, because this and the magazine's size tell what is live.
-    std::array<base::Counter, base::kSizeClasses> drawn_{};
+    std::array<DrawnBlocks, base::kSizeClasses> drawn_{};  ///< by class
 };
 
 }  // namespace numapool::cache

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <thread>
 
 #include "arena/slice_entry.h"
 #include "base/size_classes.h"
@@ -14,25 +13,29 @@
 
 namespace numapool::cache {
 
-/// What a slot knows of its block.
-struct KeptBlock {
-    std::size_t bytes = 0;
-    std::atomic<std::uint64_t>* entry = nullptr;  ///< the word of its SliceEntry
-
-    /// Relaxed, as all entries: see AddressRange.
-    void mark(arena::BlockState state) const noexcept {
-        entry->store(arena::SliceEntry::block(bytes / base::kSliceBytes, state).word(),
-                     std::memory_order_relaxed);
-    }
-};
-
 /// A few slots for large blocks. They are the owner's alone but while a thief is at them; the owner then
 /// finds them empty and full. Owner and thief each raise a flag and look at the other's; a barrier that the
 /// thief imposes on all threads spares the owner one of its own (Dice, Huang, Yang: Asymmetric Dekker
 /// Synchronization, 2001), so that taking and putting need no locked instruction. Where there is no such
 /// barrier the limit must stay 0.
-class LargeSlots {
+template <class Sync>
+class BasicLargeSlots {
+    template <class T>
+    using Atomic = typename Sync::template Atomic<T>;
+
 public:
+    /// What a slot knows of its block.
+    struct KeptBlock {
+        std::size_t bytes = 0;
+        Atomic<std::uint64_t>* entry = nullptr;  ///< the word of its SliceEntry
+
+        /// Relaxed, as all entries: see AddressRange.
+        void mark(arena::BlockState state) const noexcept {
+            entry->store(arena::SliceEntry::block(bytes / base::kSliceBytes, state).word(),
+                         std::memory_order_relaxed);
+        }
+    };
+
     static constexpr std::uint32_t kSlots = 4;
 
     /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, or 0 if there is none. Looser
@@ -90,9 +93,9 @@ public:
     void steal(Visit visit) noexcept {
         if (filled() == 0) return;
         thief_.store(true, std::memory_order_relaxed);
-        if (os::process_barrier()) {
+        if (Sync::barrier()) {
             // Acquire pairs with the release in leave.
-            while (busy_.load(std::memory_order_acquire)) std::this_thread::yield();
+            while (busy_.load(std::memory_order_acquire)) Sync::yield();
             empty_slots(visit);
             robbed_.store(true, std::memory_order_relaxed);  // a hint
         }
@@ -118,8 +121,8 @@ public:
 
 private:
     struct Slot {
-        std::atomic<std::uintptr_t> block{0};  ///< relaxed: changed by whoever has the slots to himself
-        KeptBlock kept;                        ///< owner only
+        Atomic<std::uintptr_t> block{0};  ///< relaxed: changed by whoever has the slots to himself
+        KeptBlock kept;                   ///< owner only
 
         std::uintptr_t get() const noexcept { return block.load(std::memory_order_relaxed); }
         void set(std::uintptr_t value) noexcept { block.store(value, std::memory_order_relaxed); }
@@ -128,7 +131,7 @@ private:
     bool enter() noexcept {
         busy_.store(true, std::memory_order_relaxed);
         // The thief's barrier orders the two in hardware. Acquire pairs with the release in steal.
-        std::atomic_signal_fence(std::memory_order_seq_cst);
+        Sync::signal_fence();
         if (!thief_.load(std::memory_order_acquire)) return true;
         leave();
         return false;
@@ -145,12 +148,15 @@ private:
         }
     }
 
-    std::atomic<bool> busy_{false};
-    std::atomic<bool> thief_{false};
-    std::atomic<bool> robbed_{false};
+    Atomic<bool> busy_{false};
+    Atomic<bool> thief_{false};
+    Atomic<bool> robbed_{false};
     std::array<Slot, kSlots> slots_{};
     Slot* end_ = slots_.data();  ///< of the slots that may be used now
     std::uint32_t turn_ = 0;
 };
+
+using LargeSlots = BasicLargeSlots<os::BarrierSync>;
+using KeptBlock = LargeSlots::KeptBlock;
 
 }  // namespace numapool::cache

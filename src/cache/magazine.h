@@ -11,27 +11,29 @@
 
 #include "arena/seal.h"
 #include "base/counter.h"
+#include "base/sync.h"
 
 namespace numapool::cache {
 
 /// A stack of sealed blocks that were all handed out before, so that every pop is a hit. One thread uses it;
 /// the counters and the size may be read by any. 512 bytes: eight cache lines, the first of which holds all
 /// that a typical operation touches.
-class alignas(64) Magazine {
+template <class Sync>
+class alignas(64) BasicMagazine {
 public:
     static constexpr std::uint32_t kCapacity = 59;
 
-    base::Counter allocations;
-    base::Counter requested_bytes;
+    base::BasicCounter<Sync> allocations;
+    base::BasicCounter<Sync> requested_bytes;
 
-    Magazine() noexcept {
+    BasicMagazine() noexcept {
         // What pop() finds at the end is no sealed block either.
         slots_[0] = reinterpret_cast<std::uintptr_t>(slots_.data());
         set_top(slots_.data());
         last_ = slots_.data();
     }
-    Magazine(const Magazine&) = delete;
-    Magazine& operator=(const Magazine&) = delete;
+    BasicMagazine(const BasicMagazine&) = delete;
+    BasicMagazine& operator=(const BasicMagazine&) = delete;
 
     /// Acquire pairs with the release in push: who sees the last return sees all that went before it.
     std::uint32_t size() const noexcept {
@@ -80,10 +82,12 @@ public:
 private:
     void set_top(std::uintptr_t* top) noexcept { top_.store(top, std::memory_order_release); }
 
-    std::atomic<std::uintptr_t*> top_{nullptr};          ///< the newest block's slot
-    std::uintptr_t* last_ = nullptr;                     ///< the last slot that may be used now
-    std::array<std::uintptr_t, kCapacity + 1> slots_{};  ///< the first holds no block
+    typename Sync::template Atomic<std::uintptr_t*> top_{nullptr};  ///< the newest block's slot
+    std::uintptr_t* last_ = nullptr;                                ///< the last slot that may be used now
+    std::array<std::uintptr_t, kCapacity + 1> slots_{};             ///< the first holds no block
 };
+
+using Magazine = BasicMagazine<base::RealSync>;
 static_assert(sizeof(Magazine) == 512);
 
 }  // namespace numapool::cache

@@ -6,10 +6,13 @@
 #include <atomic>
 #include <cstddef>
 
+#include "base/sync.h"
+
 namespace numapool::cache {
 
 /// A number of units of which any thread draws and gives back.
-class Allowance {
+template <class Sync>
+class BasicAllowance {
 public:
     void reset(std::size_t units) noexcept {
         total_ = units;
@@ -32,8 +35,10 @@ public:
 
 private:
     std::size_t total_ = 0;
-    std::atomic<std::size_t> left_{0};
+    typename Sync::template Atomic<std::size_t> left_{0};
 };
+
+using Allowance = BasicAllowance<base::RealSync>;
 
 /// What the threads that use one arena share. They draw in batches, so the fast path never touches it. Thread
 /// safety: any thread.

@@ -6,6 +6,8 @@
 // membarrier(2), 4.14). All functions are noexcept and thread-safe.
 #pragma once
 
+#include "base/sync.h"
+
 namespace numapool::os {
 
 /// Whether process_barrier() works here; the first call makes it so.
@@ -14,5 +16,10 @@ bool have_process_barrier() noexcept;
 /// Returns when every other thread of the process has passed a full memory barrier since the call; false if
 /// the system refuses, and nothing is ordered.
 bool process_barrier() noexcept;
+
+/// The words of who uses it.
+struct BarrierSync : base::RealSync {
+    static bool barrier() noexcept { return process_barrier(); }
+};
 
 }  // namespace numapool::os

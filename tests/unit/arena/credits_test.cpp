@@ -93,7 +93,7 @@ TEST(CommitBudget, IsExactAtItsLimit) {
     EXPECT_TRUE(budget.charge(40));
     EXPECT_FALSE(budget.charge(1));
     EXPECT_EQ(budget.committed(), 100U);
-    budget.uncharge(100);
+    budget.refund(100);
     EXPECT_FALSE(budget.charge(~std::size_t{0})) << "no overflow";
     EXPECT_EQ(budget.committed(), 0U);
 }
@@ -107,6 +107,7 @@ TEST(CommitBudget, NeverPassesItsLimitWhateverThreadsDo) {
             for (int i = 0; i < 20000; ++i) {
                 if (!budget.charge(300)) continue;
                 if (budget.committed() > 1000) passed = true;
+                budget.confirm(300);
                 budget.uncharge(300);
             }
         });
