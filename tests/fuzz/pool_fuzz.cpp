@@ -2,10 +2,20 @@
 // Must not know: what they mean.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 
 #include "interpreter.h"
+#include "trace.h"
+
+extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*words*/) {
+    return std::atexit([] {
+        std::fprintf(stderr, "pool_fuzz: %llu operations\n",
+                     static_cast<unsigned long long>(numapool::fuzz::trace().operations()));
+    });
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    numapool::fuzz::interpret({data, size}, "libFuzzer's input, which it writes to a file");
+    numapool::fuzz::interpret({data, size}, "the input that libFuzzer writes to a file");
     return 0;
 }
