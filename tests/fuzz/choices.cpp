@@ -27,6 +27,8 @@ std::size_t read_few_bytes(ByteReader& bytes) {
     return kKiB + bytes.word();
 }
 
+std::size_t read_many_bytes(ByteReader& bytes) { return kMiB + 1 + bytes.word() * std::size_t{160}; }
+
 std::size_t read_bytes(ByteReader& bytes) {
     const unsigned kind = bytes.byte();
     if (kind < 150) return read_few_bytes(bytes);
@@ -43,7 +45,7 @@ Cover read_cover(ByteReader& bytes, std::size_t block_bytes) {
                            : block_bytes <= 4 * kMiB ? 4
                                                      : 1;
     const unsigned drawn = bytes.byte();
-    return drawn < often ? Cover::kWhole : drawn < 192 ? Cover::kEnds : Cover::kSome;
+    return drawn < often ? Cover::kWhole : drawn < 128 ? Cover::kEnds : Cover::kSome;
 }
 
 Request read_request(ByteReader& bytes, const PoolModel& model) {
@@ -55,8 +57,9 @@ Request read_request(ByteReader& bytes, const PoolModel& model) {
     }
     if (what / 4 % 2 == 0)
         request.placement = model.places()[bytes.below(static_cast<unsigned>(model.places().size()))];
-    request.zeroed = what / 8 % 4 == 0;
-    if (what >= 224) {
+    request.zeroed = what / 8 % 4 < 2;
+    // Strict ones fault all their pages in.
+    if (what >= 240) {
         static constexpr BindMode kModes[] = {BindMode::kNone, BindMode::kAdvisory, BindMode::kAdvisory,
                                               BindMode::kStrict};
         request.bind = bytes.one_of(kModes);
@@ -70,21 +73,25 @@ PoolOptions read_options(ByteReader& bytes, bool decay_allowed) {
     static constexpr std::size_t kLimits[] = {kMiB, 8 * kMiB, 3 * kMiB + 1, 64 * kMiB, 24 * kMiB};
     static constexpr std::size_t kIdle[] = {0, 256 * kKiB, 8 * kMiB, 100};
     // Few ask for huge pages: clearing one takes as long as hundreds of operations.
-    static constexpr HugePages kHuge[] = {HugePages::kNever, HugePages::kNever, HugePages::kNever, HugePages::kNever, HugePages::kNever, HugePages::kAuto, HugePages::kAuto, HugePages::kAlways};
+    static constexpr HugePages kHuge[] = {HugePages::kNever, HugePages::kNever, HugePages::kNever,
+                                          HugePages::kNever, HugePages::kNever, HugePages::kAuto,
+                                          HugePages::kAuto,  HugePages::kAlways};
     PoolOptions options;
     options.name = "fuzzed";
     options.max_buffers = bytes.one_of(kBuffers);
     const unsigned bounds = bytes.byte();
-    if (bounds % 2 == 1) options.max_bytes = bytes.one_of(kLimits);
-    if (bounds / 2 % 4 == 3) options.max_idle_bytes = bytes.one_of(kIdle);
+    if (bounds % 4 == 3) options.max_bytes = bytes.one_of(kLimits);
+    if (bounds / 4 % 4 == 3) options.max_idle_bytes = bytes.one_of(kIdle);
     const unsigned flags = bytes.byte();
     options.movable = flags % 4 != 3;
-    options.zero_on_return = flags / 4 % 4 == 3;
-    options.enable_monitoring = flags / 16 % 4 != 3;
-    options.numa_aware = flags / 64 != 3;
+    options.zero_on_return = flags / 4 % 8 == 7;
+    options.enable_monitoring = flags / 32 % 4 != 3;
+    options.numa_aware = flags % 8 != 2;
     options.huge_pages = bytes.one_of(kHuge);
     const unsigned rest = bytes.byte();
-    options.bind = rest % 8 == 7 ? BindMode::kStrict : rest % 8 == 6 ? BindMode::kNone : BindMode::kAdvisory;
+    options.bind = rest % 16 == 15 ? BindMode::kStrict
+                   : rest % 8 == 6 ? BindMode::kNone
+                                   : BindMode::kAdvisory;
     options.idle_decay = std::nullopt;
     if (rest / 8 % 8 == 7) options.idle_decay = milliseconds(10);
     if (rest / 8 % 8 == 6) options.idle_decay = milliseconds(0);

@@ -13,7 +13,9 @@ namespace numapool::fuzz {
 class ByteReader;
 
 std::size_t read_bytes(ByteReader& bytes);
-/// At most 64 KiB.
+/// More than 1 MiB, and up to 11 MiB.
+std::size_t read_many_bytes(ByteReader& bytes);
+/// At most 64 KiB more than 1 KiB.
 std::size_t read_few_bytes(ByteReader& bytes);
 /// How much of a block of `block_bytes` is written and checked: all of a small one, seldom all of a large
 /// one.

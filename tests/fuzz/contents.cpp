@@ -9,18 +9,20 @@ namespace numapool::fuzz {
 namespace {
 
 constexpr std::size_t kWord = sizeof(std::uint64_t);
-constexpr std::size_t kEnd = 8;      // words looked at on each side
-constexpr std::size_t kBetween = 6;  // places between them, for kSome
+constexpr std::size_t kEnd = 8;  // words looked at on each side
+// For kSome, of each unit in which memory comes and goes, or of less in short blocks, both ends.
+constexpr std::size_t kLongUnit = 64 * 1024 / kWord;
+constexpr std::size_t kShortUnit = 8 * 1024 / kWord;
 
 /// Calls visit(first word, end word) for what `cover` means, until one returns false.
 template <class Visit>
 bool for_each_stretch(std::size_t words, Cover cover, Visit visit) noexcept {
-    if (cover == Cover::kWhole || words <= 2 * kEnd + kBetween) return visit(0, words);
+    if (cover == Cover::kWhole || words <= 4 * kEnd) return visit(0, words);
     if (!visit(0, kEnd) || !visit(words - kEnd, words)) return false;
     if (cover == Cover::kEnds) return true;
-    for (std::size_t i = 1; i <= kBetween; ++i) {
-        const std::size_t at = words / (kBetween + 1) * i;
-        if (!visit(at, at + 1)) return false;
+    const std::size_t unit = words > 2 * kLongUnit ? kLongUnit : kShortUnit;
+    for (std::size_t border = unit; border < words; border += unit) {
+        if (!visit(border - 1, border + 1)) return false;
     }
     return true;
 }

@@ -10,7 +10,7 @@ namespace numapool::fuzz {
 /// How much of a block is written and looked at. All three write the first and the last byte.
 enum class Cover {
     kEnds,  ///< the first and the last words
-    kSome,  ///< and a few in between
+    kSome,  ///< and some in between, at the borders of units of memory
     kWhole,
 };
 

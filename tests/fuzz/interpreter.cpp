@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMostBlocks = 400;
 constexpr std::size_t kMostLiveBytes = 96 * kMiB;
+constexpr std::size_t kSizes = 8;
 constexpr std::size_t kMostPools = 4;
 constexpr std::uint64_t kCheckEvery = 64;
 
@@ -34,6 +35,11 @@ public:
         : bytes_(input), machine_(machine), model_(machine) {}
 
     void run() {
+        // Some inputs are about large blocks, which merge, are cut and are moved together.
+        const bool large = bytes_.once_in(4);
+        for (std::size_t i = 0; i < kSizes; ++i) {
+            sizes_[i] = i < 5 ? read_few_bytes(bytes_) : large ? read_many_bytes(bytes_) : read_bytes(bytes_);
+        }
         make_pool();
         while (!bytes_.done()) step(true);
         finish();
@@ -42,7 +48,7 @@ public:
 private:
     void step(bool may_change_thread) {
         const unsigned what = bytes_.byte();
-        if (what < 70) {
+        if (what < 60) {
             take_one(false);
         } else if (what < 92) {
             take_one(true);
@@ -60,10 +66,10 @@ private:
             look();
         } else if (what < 234) {
             if (may_change_thread) change_thread();
-        } else if (what < 240) {
+        } else if (what < 246) {
             machine_.disturb(bytes_);
         } else {
-            keep_house(what);
+            keep_house();
         }
         if (trace().operations() >= next_check_) check();
     }
@@ -73,6 +79,13 @@ private:
         const auto count = static_cast<unsigned>(model_.pools().size());
         return model_.pools()[count == 1 ? 0 : bytes_.below(count)];
     }
+    /// One to take from: a closed one is seldom asked, and makes room for another instead.
+    std::shared_ptr<ModelPool> some_giving_pool() {
+        const std::shared_ptr<ModelPool> pool = some_pool();
+        if (!pool->closed || bytes_.once_in(4)) return pool;
+        destroy(pool);
+        return some_pool();
+    }
     /// The newest, the oldest or any block.
     std::size_t some_block() {
         const std::size_t count = model_.blocks().size();
@@ -81,6 +94,12 @@ private:
     }
     bool full(std::size_t bytes) const {
         return model_.blocks().size() >= kMostBlocks || model_.live_bytes() + bytes > kMostLiveBytes;
+    }
+
+    /// Mostly one of the input's few sizes, so that what came back is asked for again.
+    std::size_t some_bytes() {
+        const unsigned drawn = bytes_.byte();
+        return drawn < 190 ? sizes_[drawn % kSizes] : read_bytes(bytes_);
     }
 
     void make_pool() {
@@ -97,9 +116,9 @@ private:
     }
 
     void take_one(bool special) {
-        const std::shared_ptr<ModelPool> pool = some_pool();
+        const std::shared_ptr<ModelPool> pool = some_giving_pool();
         Wish wish;
-        wish.bytes = read_bytes(bytes_);
+        wish.bytes = some_bytes();
         if (special) {
             wish.request = read_request(bytes_, model_);
             wish.way = bytes_.once_in(2) ? Way::kThrowing : Way::kTrying;
@@ -119,10 +138,10 @@ private:
     }
     /// Enough blocks of one size to fill magazines and slabs.
     void take_many() {
-        const std::shared_ptr<ModelPool> pool = some_pool();
+        const std::shared_ptr<ModelPool> pool = some_giving_pool();
         Wish wish;
         wish.way = Way::kPlain;
-        wish.bytes = read_few_bytes(bytes_);
+        wish.bytes = std::min(some_bytes(), 64 * kKiB);
         const unsigned count = 1 + bytes_.below(120);
         if (bytes_.once_in(4)) wish.way = Way::kTrying, wish.request = read_request(bytes_, model_);
         wish.cover = wish.bytes <= kKiB ? Cover::kWhole : Cover::kEnds;
@@ -203,33 +222,36 @@ private:
         trace().add("    back in the first thread");
     }
 
-    void keep_house(unsigned what) {
+    void keep_house() {
         const std::shared_ptr<ModelPool> pool = some_pool();
+        const unsigned what = bytes_.byte();
         trace().count_operations();
-        if (what < 245) {
+        if (what < 60) {
             const std::size_t keep = bytes_.once_in(2) ? 0 : bytes_.byte() * 64 * kKiB;
             trace().add("trim to %llu", keep);
             model_.trim(*pool, keep);
-        } else if (what < 247) {
+        } else if (what < 80) {
             const std::size_t bytes = bytes_.once_in(4) ? 0 : bytes_.byte() * 8 * kKiB;
             trace().add("initialize %llu", bytes);
             model_.initialize(*pool, bytes);
-        } else if (what == 247) {
+        } else if (what < 84) {
             trace().add("close");
             model_.close_pool(*pool);
-        } else if (what < 251) {
+        } else if (what < 94) {
             if (model_.pools().size() < kMostPools) make_pool();
-        } else if (what < 254) {
-            trace().add("destroy a pool");
-            const auto at = std::find(model_.pools().begin(), model_.pools().end(), pool);
-            model_.destroy_pool(static_cast<std::size_t>(at - model_.pools().begin()));
-        } else if (what == 254) {
-            if (!bytes_.once_in(4)) return;
+        } else if (what < 100) {
+            destroy(pool);
+        } else if (what < 106) {
             trace().add("verify placement");
             model_.check_placement(*pool);
         } else {
             check();
         }
+    }
+    void destroy(const std::shared_ptr<ModelPool>& pool) {
+        trace().add("destroy a pool");
+        const auto at = std::find(model_.pools().begin(), model_.pools().end(), pool);
+        model_.destroy_pool(static_cast<std::size_t>(at - model_.pools().begin()));
     }
 
     void check() {
@@ -260,6 +282,7 @@ private:
     Machine& machine_;
     PoolModel model_;
     Threads threads_;
+    std::array<std::size_t, kSizes> sizes_{};
     std::uint64_t next_check_ = trace().operations() + kCheckEvery;
 };
 

@@ -78,6 +78,19 @@ void PoolModel::check_statistics(ModelPool& pool) {
     check_equal("the nodes' allocations", found, s.total_allocations);
 }
 
+void PoolModel::count_reached(const ModelPool& pool) {
+    const Statistics s = pool.tested->statistics();
+    trace().count_reached("pools");
+    trace().count_reached("allocations", s.total_allocations);
+    trace().count_reached("hits", s.cache_hits);
+    trace().count_reached("hits of moved pages", s.stitched);
+    trace().count_reached("fallbacks", s.fallback_allocations);
+    for (std::size_t i = 0; i < kEvictionCauses; ++i) {
+        const auto cause = static_cast<EvictionCause>(i);
+        trace().count_reached(std::string("given back: ") + to_string(cause), s.evicted(cause).events);
+    }
+}
+
 void PoolModel::trim(ModelPool& pool, std::size_t keep) {
     if (!pool.still()) {
         pool.tested->trim(keep);
@@ -89,8 +102,8 @@ void PoolModel::trim(ModelPool& pool, std::size_t keep) {
     check_equal("what trim gave back", after.evicted(EvictionCause::kTrim).bytes,
                 before.evicted(EvictionCause::kTrim).bytes + given);
     // What threads kept ready goes back first, and may have been more than max_buffers.
-    const std::uint64_t lapsed = after.evicted(EvictionCause::kMaxBuffers).bytes -
-                                 before.evicted(EvictionCause::kMaxBuffers).bytes;
+    const std::uint64_t lapsed =
+        after.evicted(EvictionCause::kMaxBuffers).bytes - before.evicted(EvictionCause::kMaxBuffers).bytes;
     check_equal("trim's answer", given + lapsed, before.memory_usage_bytes - after.memory_usage_bytes);
     check_equal("live bytes after trim", after.live_bytes, before.live_bytes);
 }
@@ -132,6 +145,10 @@ void PoolModel::check_placement(ModelPool& pool) {
     const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     if (pool.still() && machine_.placed_all())
         check_at_most("pages and resident bytes", pages * page_bytes, pool.tested->resident_bytes());
+    // What was given back is gone; only a huge page may reach beyond what is in use.
+    if (pool.still() && pool.options.huge_pages == HugePages::kNever && !machine_.refuses())
+        check_at_most("resident bytes and usage", pool.tested->resident_bytes(),
+                      pool.tested->statistics().memory_usage_bytes);
 }
 
 }  // namespace numapool::fuzz

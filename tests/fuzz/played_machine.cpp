@@ -77,6 +77,14 @@ public:
             move_thread(static_cast<int>(what % 4));
         } else if (what < 190) {
             calm();
+        } else if (what < 197) {
+            FakeSystemCalls::fill_node(static_cast<int>(what % 4), static_cast<int>((what + 1) % 4));
+            refuses_ = true;
+            placed_all_ = false;
+        } else if (what < 202) {
+            FakeSystemCalls::allow_nodes({static_cast<int>(what % 4)});
+            refuses_ = true;
+            placed_all_ = false;
         } else {
             static constexpr Call kCalls[] = {Call::kMap,    Call::kProtect,  Call::kAdvise,
                                               Call::kRemap,  Call::kResident, Call::kBind,
@@ -91,6 +99,7 @@ public:
     }
     void calm() override {
         FakeSystemCalls::allow_all();
+        FakeSystemCalls::allow_nodes({0, 1, 2, 3});
         refuses_ = false;
     }
     bool refuses() const override { return refuses_; }

@@ -60,6 +60,7 @@ std::shared_ptr<ModelPool> PoolModel::make_pool(const PoolOptions& options) {
 void PoolModel::destroy_pool(std::size_t index) {
     const std::shared_ptr<ModelPool> pool = pools_[index];
     check_statistics(*pool);
+    count_reached(*pool);
     pools_.erase(pools_.begin() + static_cast<std::ptrdiff_t>(index));
     pool->tested.reset();
     pool->closed = true;
@@ -88,6 +89,7 @@ ErrorCode PoolModel::expected_of(const ModelPool& pool, const Wish& wish) const 
 }
 
 void PoolModel::check_refusal(const ModelPool& pool, const Wish& wish, ErrorCode why) const {
+    trace().count_reached(std::string("refused: ") + to_string(why));
     const ErrorCode expected = expected_of(pool, wish);
     if (expected != ErrorCode::kOk) {
         NUMAPOOL_FUZZ_CHECK(why == expected, words(why) + ", not: " + to_string(expected));
@@ -95,6 +97,11 @@ void PoolModel::check_refusal(const ModelPool& pool, const Wish& wish, ErrorCode
     }
     if (why == ErrorCode::kLimitExceeded) {
         NUMAPOOL_FUZZ_CHECK(pool.options.max_bytes, words(why));
+        // With nothing live and nothing in another thread's hands, all but a granule is there to be had.
+        const std::size_t needed = most_block_bytes(std::max(wish.bytes, wish.request.alignment)) + 2 * kMiB;
+        NUMAPOOL_FUZZ_CHECK(pool.all.live_buffers != 0 || pool.used_elsewhere || machine_.refuses() ||
+                                needed > *pool.options.max_bytes,
+                            words(why) + " although the pool is empty");
         return;
     }
     // A node whose policy was refused once is not asked again.
@@ -111,6 +118,7 @@ bool PoolModel::take(const std::shared_ptr<ModelPool>& pool, const Wish& wish) {
     ErrorCode why = ErrorCode::kOk;
     ModelBlock block;
     trace().count_operations();
+    if (std::this_thread::get_id() != thread_) pool->used_elsewhere = true;
     block.address = pool->tested->take(wish.way, wish.bytes, wish.request, why);
     if (block.address == nullptr) {
         check_refusal(*pool, wish, why);
@@ -162,8 +170,10 @@ void PoolModel::check_block(const ModelPool& pool, const Wish& wish, ModelBlock&
                         "it overlaps the live block before it");
     occupied_.emplace_hint(next, begin, end);
 
-    if (wish.request.zeroed)
-        NUMAPOOL_FUZZ_CHECK(reads_zero(block.address, block.bytes, wish.cover), "zeroed memory is not zero");
+    if (wish.request.zeroed) {
+        const Cover cover = wish.cover == Cover::kEnds ? Cover::kSome : wish.cover;
+        NUMAPOOL_FUZZ_CHECK(reads_zero(block.address, block.bytes, cover), "zeroed memory is not zero");
+    }
 }
 
 std::size_t PoolModel::place_of(const Placement& placement) const {
@@ -219,6 +229,7 @@ void PoolModel::give(std::size_t index, Way way) {
 void PoolModel::returned(const ModelBlock& block, ErrorCode code, ReturnedBy by) {
     NUMAPOOL_FUZZ_CHECK(code == ErrorCode::kOk, "a live block was refused; " + words(code));
     ModelPool& pool = *block.pool;
+    if (std::this_thread::get_id() != thread_) pool.used_elsewhere = true;
     occupied_.erase(number_of(block.address));
     live_bytes_ -= block.block_bytes;
     for (Sums* sums : {&pool.all, &pool.tiers[static_cast<std::size_t>(tier_of(block.block_bytes))],

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "contents.h"
@@ -29,6 +30,7 @@ struct ModelPool {
     std::unique_ptr<TestedPool> tested;  ///< null once destroyed
     PoolOptions options;
     bool closed = false;
+    bool used_elsewhere = false;  ///< by a thread other than the model's
     Sums all;
     std::array<Sums, kTiers> tiers{};
     std::vector<Sums> places;  ///< by PoolModel::places()
@@ -105,8 +107,10 @@ private:
     std::size_t place_of(const Placement& placement) const;
     void check_block(const ModelPool& pool, const Wish& wish, ModelBlock& block, int node_before);
     void count(ModelPool& pool, const ModelBlock& block);
+    static void count_reached(const ModelPool& pool);
 
     Machine& machine_;
+    const std::thread::id thread_ = std::this_thread::get_id();
     const std::vector<int> nodes_;
     std::vector<Placement> places_;
     std::vector<std::shared_ptr<ModelPool>> pools_;

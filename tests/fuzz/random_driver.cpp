@@ -99,5 +99,7 @@ int main(int count, char** words) {
     std::printf("%.0f operations in %llu inputs from seed %llu, %.1f s, %.0f a second\n", done,
                 static_cast<unsigned long long>(inputs), static_cast<unsigned long long>(wanted.seed),
                 seconds, done / seconds);
+    for (const auto& [what, times] : operations.reached())
+        std::printf("    %-28s %llu\n", what.c_str(), static_cast<unsigned long long>(times));
     return 0;
 }

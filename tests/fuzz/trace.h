@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace numapool::fuzz {
@@ -20,6 +21,11 @@ public:
     /// An operation is a call of the library that a user could make.
     void count_operations(std::uint64_t count = 1) noexcept { operations_ += count; }
     std::uint64_t operations() const noexcept { return operations_; }
+    /// Counts what operations led to, so that a run can tell how deep it went.
+    void count_reached(const std::string& what, std::uint64_t count = 1) {
+        if (count != 0) reached_[what] += count;
+    }
+    const std::map<std::string, std::uint64_t>& reached() const noexcept { return reached_; }
 
     /// Forgets the lines; `origin` says how to come by the input again.
     void begin(const std::string& origin);
@@ -35,6 +41,7 @@ private:
     std::array<Line, kLines> lines_{};
     std::uint64_t noted_ = 0;
     std::uint64_t operations_ = 0;
+    std::map<std::string, std::uint64_t> reached_;
     std::string origin_;
 };
 
