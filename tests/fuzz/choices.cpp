@@ -68,7 +68,6 @@ Request read_request(ByteReader& bytes, const PoolModel& model) {
 }
 
 PoolOptions read_options(ByteReader& bytes, bool decay_allowed) {
-    using std::chrono::milliseconds;
     static constexpr std::size_t kBuffers[] = {32, 32, 0, 1, 4, 256};
     static constexpr std::size_t kLimits[] = {kMiB, 8 * kMiB, 3 * kMiB + 1, 64 * kMiB, 24 * kMiB};
     static constexpr std::size_t kIdle[] = {0, 256 * kKiB, 8 * kMiB, 100};
@@ -79,23 +78,19 @@ PoolOptions read_options(ByteReader& bytes, bool decay_allowed) {
     PoolOptions options;
     options.name = "fuzzed";
     options.max_buffers = bytes.one_of(kBuffers);
-    const unsigned bounds = bytes.byte();
-    if (bounds % 4 == 3) options.max_bytes = bytes.one_of(kLimits);
-    if (bounds / 4 % 4 == 3) options.max_idle_bytes = bytes.one_of(kIdle);
-    const unsigned flags = bytes.byte();
-    options.movable = flags % 4 != 3;
-    options.zero_on_return = flags / 4 % 8 == 7;
-    options.enable_monitoring = flags / 32 % 4 != 3;
-    options.numa_aware = flags % 8 != 2;
+    if (bytes.once_in(4)) options.max_bytes = bytes.one_of(kLimits);
+    if (bytes.once_in(4)) options.max_idle_bytes = bytes.one_of(kIdle);
+    options.movable = !bytes.once_in(4);
+    options.zero_on_return = bytes.once_in(8);
+    options.enable_monitoring = !bytes.once_in(4);
+    options.numa_aware = !bytes.once_in(8);
     options.huge_pages = bytes.one_of(kHuge);
-    const unsigned rest = bytes.byte();
-    options.bind = rest % 16 == 15 ? BindMode::kStrict
-                   : rest % 8 == 6 ? BindMode::kNone
-                                   : BindMode::kAdvisory;
+    const unsigned bind = bytes.below(16);
+    options.bind = bind == 0 ? BindMode::kStrict : bind < 3 ? BindMode::kNone : BindMode::kAdvisory;
+    static constexpr int kDecays[] = {-1, -1, -1, -1, -1, 0, 10, 10000};
+    const int decay = bytes.one_of(kDecays);
     options.idle_decay = std::nullopt;
-    if (rest / 8 % 8 == 7) options.idle_decay = milliseconds(10);
-    if (rest / 8 % 8 == 6) options.idle_decay = milliseconds(0);
-    if (rest / 8 % 8 == 5) options.idle_decay = milliseconds(10000);
+    if (decay >= 0) options.idle_decay = std::chrono::milliseconds(decay);
     if (!decay_allowed) options.idle_decay = std::nullopt;
     return options;
 }
