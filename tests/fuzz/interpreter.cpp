@@ -36,9 +36,12 @@ public:
 
     void run() {
         // Some inputs are about large blocks, which merge, are cut and are moved together.
-        const bool large = bytes_.once_in(4);
+        large_ = bytes_.once_in(4);
         for (std::size_t i = 0; i < kSizes; ++i) {
-            sizes_[i] = i < 5 ? read_few_bytes(bytes_) : large ? read_many_bytes(bytes_) : read_bytes(bytes_);
+            if (large_ && i >= 2)
+                sizes_[i] = read_many_bytes(bytes_);
+            else
+                sizes_[i] = i < 5 ? read_few_bytes(bytes_) : read_bytes(bytes_);
         }
         make_pool();
         while (!bytes_.done()) step(true);
@@ -99,11 +102,19 @@ private:
     /// Mostly one of the input's few sizes, so that what came back is asked for again.
     std::size_t some_bytes() {
         const unsigned drawn = bytes_.byte();
-        return drawn < 190 ? sizes_[drawn % kSizes] : read_bytes(bytes_);
+        if (drawn >= 190) return read_bytes(bytes_);
+        std::size_t& size = sizes_[drawn % kSizes];
+        if (large_ && size > kMiB && bytes_.once_in(2)) size = read_many_bytes(bytes_);
+        return size;
     }
 
     void make_pool() {
-        const PoolOptions options = read_options(bytes_, machine_.decay_allowed());
+        PoolOptions options = read_options(bytes_, machine_.decay_allowed());
+        if (large_ && !bytes_.once_in(4)) {  // idle memory stays, and is moved
+            options.max_buffers = 64;
+            options.max_idle_bytes = std::nullopt;
+            options.movable = true;
+        }
         trace().add("make a pool: max_buffers %llu, max_bytes %llu, max_idle_bytes %llu, idle_decay %lld ms",
                     options.max_buffers, options.max_bytes.value_or(0),
                     options.max_idle_bytes.value_or(~0ULL),
@@ -142,7 +153,7 @@ private:
         Wish wish;
         wish.way = Way::kPlain;
         wish.bytes = std::min(some_bytes(), 64 * kKiB);
-        const unsigned count = 1 + bytes_.below(120);
+        const unsigned count = 1 + bytes_.below(large_ ? 8 : 120);
         if (bytes_.once_in(4)) wish.way = Way::kTrying, wish.request = read_request(bytes_, model_);
         wish.cover = wish.bytes <= kKiB ? Cover::kWhole : Cover::kEnds;
         for (unsigned i = 0; i < count; ++i) take(pool, wish);
@@ -283,6 +294,7 @@ private:
     PoolModel model_;
     Threads threads_;
     std::array<std::size_t, kSizes> sizes_{};
+    bool large_ = false;
     std::uint64_t next_check_ = trace().operations() + kCheckEvery;
 };
 

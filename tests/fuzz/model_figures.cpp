@@ -82,6 +82,7 @@ void PoolModel::count_reached(const ModelPool& pool) {
     const Statistics s = pool.tested->statistics();
     trace().count_reached("pools");
     trace().count_reached("allocations", s.total_allocations);
+    trace().count_reached("allocations, large", s.tier(Tier::kLarge).allocations);
     trace().count_reached("hits", s.cache_hits);
     trace().count_reached("hits of moved pages", s.stitched);
     trace().count_reached("fallbacks", s.fallback_allocations);

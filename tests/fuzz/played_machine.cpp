@@ -85,10 +85,17 @@ public:
             FakeSystemCalls::allow_nodes({static_cast<int>(what % 4)});
             refuses_ = true;
             placed_all_ = false;
+        } else if (what < 207) {
+            // Pages cannot be moved to where they should go, and someone else was faster to map memory there.
+            FakeSystemCalls::refuse(Call::kRemap, ENOMEM, 1 + bytes.below(4), 1 + bytes.below(4));
+            FakeSystemCalls::refused_remaps_unmap(true);
+            FakeSystemCalls::refuse_maps_of_free_addresses();
+            refuses_ = true;
+            placed_all_ = false;
         } else {
             static constexpr Call kCalls[] = {Call::kMap,    Call::kProtect,  Call::kAdvise,
                                               Call::kRemap,  Call::kResident, Call::kBind,
-                                              Call::kLocate, Call::kProtect,  Call::kRemap};
+                                              Call::kLocate, Call::kUnmap,    Call::kRemap};
             static constexpr int kErrors[] = {ENOMEM, ENOMEM, EAGAIN, EPERM, EINVAL};
             const Call call = bytes.one_of(kCalls);
             FakeSystemCalls::refuse(call, bytes.one_of(kErrors), 1 + bytes.below(6), 1 + bytes.below(8));
