@@ -304,7 +304,8 @@ void interpret(std::span<const std::uint8_t> input, const std::string& origin) {
     if (input.empty()) return;
     trace().begin(origin);
     set_log_callback(receive, nullptr);
-    const std::unique_ptr<Machine> machine = input.front() % 8 == 7 ? played_machine() : real_machine();
+    const std::unique_ptr<Machine> machine =
+        input.front() % 8 == kPlayedMachine ? played_machine() : real_machine();
     Interpreter(input.subspan(1), *machine).run();
 }
 

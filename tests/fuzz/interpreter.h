@@ -9,6 +9,10 @@
 
 namespace numapool::fuzz {
 
+/// An input that begins with this byte is about the played machine, as is one in eight of all; with 0, about
+/// this one.
+inline constexpr std::uint8_t kPlayedMachine = 7;
+
 /// Does what `input` says, with pools that are gone afterwards; aborts with a trace if a pool misbehaves.
 /// `origin` says in the trace where the input came from.
 void interpret(std::span<const std::uint8_t> input, const std::string& origin);

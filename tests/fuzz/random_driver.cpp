@@ -1,5 +1,6 @@
 // Owns: feeding random bytes to the interpreter where there is no libFuzzer.
 // Must not know: what they mean.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -18,12 +19,17 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: pool_random [--seconds S] [--operations N] [--inputs N] [--seed N] [--length BYTES] [--replay "
-    "FILE]\n"
-    "Does random operations on pools until a bound is reached (10 seconds unless one is given), and aborts "
-    "with\n"
-    "a trace if a pool misbehaves. Input number i is made from seed + i, so a failed one comes again with\n"
-    "--seed and --inputs 1.\n";
+    "usage: pool_random [options]\n"
+    "Does random operations on pools until a bound is reached, and aborts with a trace if a pool "
+    "misbehaves.\n"
+    "\n"
+    "  --seconds S      bounds; 10 seconds unless one is given\n"
+    "  --operations N\n"
+    "  --inputs N\n"
+    "  --seed N         input number i is made from N + i, so a failed one comes again with --inputs 1\n"
+    "  --length BYTES   of an input; 4096\n"
+    "  --machine real   only inputs for this machine; or 'played': one of four nodes that refuses things\n"
+    "  --replay FILE    does what the file says, once; libFuzzer writes such files\n";
 
 struct Wanted {
     double seconds = 0;
@@ -31,6 +37,7 @@ struct Wanted {
     std::uint64_t inputs = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t seed = 1;
     std::size_t length = 4096;
+    std::string machine;
     std::string replay;
 };
 
@@ -49,11 +56,14 @@ bool read(int count, char** words, Wanted& wanted) {
             wanted.seed = std::strtoull(value, nullptr, 10);
         else if (option == "--length")
             wanted.length = std::strtoull(value, nullptr, 10);
+        else if (option == "--machine" && (value == std::string("real") || value == std::string("played")))
+            wanted.machine = value;
         else if (option == "--replay")
             wanted.replay = value;
         else
             return false;
     }
+    wanted.length = std::max<std::size_t>(wanted.length, 1);
     if (!bounded) wanted.seconds = 10;
     if (wanted.seconds <= 0) wanted.seconds = std::numeric_limits<double>::infinity();
     return count % 2 == 1;
@@ -91,8 +101,13 @@ int main(int count, char** words) {
         const std::uint64_t seed = wanted.seed + inputs++;
         std::mt19937_64 random(seed);
         for (std::uint8_t& byte : input) byte = static_cast<std::uint8_t>(random() >> 56);
-        numapool::fuzz::interpret(input, "--inputs 1 --length " + std::to_string(wanted.length) + " --seed " +
-                                             std::to_string(seed));
+        std::string origin =
+            "--inputs 1 --length " + std::to_string(wanted.length) + " --seed " + std::to_string(seed);
+        if (!wanted.machine.empty()) {
+            input.front() = wanted.machine == "played" ? numapool::fuzz::kPlayedMachine : 0;
+            origin += " --machine " + wanted.machine;
+        }
+        numapool::fuzz::interpret(input, origin);
     }
     const double seconds = passed();
     const auto done = static_cast<double>(operations.operations());
