@@ -305,7 +305,7 @@ void interpret(std::span<const std::uint8_t> input, const std::string& origin) {
     trace().begin(origin);
     set_log_callback(receive, nullptr);
     const std::unique_ptr<Machine> machine =
-        input.front() % 8 == kPlayedMachine ? played_machine() : real_machine();
+        input.front() % 4 == kPlayedMachine ? played_machine() : real_machine();
     Interpreter(input.subspan(1), *machine).run();
 }
 

@@ -9,9 +9,9 @@
 
 namespace numapool::fuzz {
 
-/// An input that begins with this byte is about the played machine, as is one in eight of all; with 0, about
+/// An input that begins with this byte is about the played machine, as is one in four of all; with 0, about
 /// this one.
-inline constexpr std::uint8_t kPlayedMachine = 7;
+inline constexpr std::uint8_t kPlayedMachine = 3;
 
 /// Does what `input` says, with pools that are gone afterwards; aborts with a trace if a pool misbehaves.
 /// `origin` says in the trace where the input came from.
