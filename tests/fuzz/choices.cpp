@@ -71,20 +71,18 @@ PoolOptions read_options(ByteReader& bytes, bool decay_allowed) {
     static constexpr std::size_t kBuffers[] = {32, 32, 0, 1, 4, 256};
     static constexpr std::size_t kLimits[] = {kMiB, 8 * kMiB, 3 * kMiB + 1, 64 * kMiB, 24 * kMiB};
     static constexpr std::size_t kIdle[] = {0, 256 * kKiB, 8 * kMiB, 100};
-    // Few ask for huge pages: clearing one takes as long as hundreds of operations.
-    static constexpr HugePages kHuge[] = {HugePages::kNever, HugePages::kNever, HugePages::kNever,
-                                          HugePages::kNever, HugePages::kNever, HugePages::kAuto,
-                                          HugePages::kAuto,  HugePages::kAlways};
     PoolOptions options;
     options.name = "fuzzed";
     options.max_buffers = bytes.one_of(kBuffers);
     if (bytes.once_in(4)) options.max_bytes = bytes.one_of(kLimits);
     if (bytes.once_in(4)) options.max_idle_bytes = bytes.one_of(kIdle);
     options.movable = !bytes.once_in(4);
-    options.zero_on_return = bytes.once_in(8);
+    options.zero_on_return = bytes.once_in(12);
     options.enable_monitoring = !bytes.once_in(4);
     options.numa_aware = !bytes.once_in(8);
-    options.huge_pages = bytes.one_of(kHuge);
+    // Few ask for huge pages: clearing one takes as long as hundreds of operations.
+    const unsigned huge = bytes.below(16);
+    options.huge_pages = huge == 0 ? HugePages::kAlways : huge < 3 ? HugePages::kAuto : HugePages::kNever;
     const unsigned bind = bytes.below(16);
     options.bind = bind == 0 ? BindMode::kStrict : bind < 3 ? BindMode::kNone : BindMode::kAdvisory;
     static constexpr int kDecays[] = {-1, -1, -1, -1, -1, 0, 10, 10000};
