@@ -13,7 +13,7 @@ demo: setup ## the tour: what the pool does on this machine
 	@.venv/bin/numapool demo
 
 test: ## every test and check
-	@tools/setup vm
+	@tools/setup fuzz vm
 	@tools/run_tests
 
 vm: ## tests in emulated machines with many nodes: all of them, or MACHINE=name
@@ -31,10 +31,15 @@ bench: ## benchmarks beside the other allocators at hand, 12 minutes; QUICK=1 ta
 page: setup ## docs/benchmarks.md and README's figures, from the last make bench
 	@.venv/bin/python bench/publish.py
 
-soak: setup ## the stress tests for SOAK_SECONDS each
+soak: ## the stress tests for SOAK_SECONDS each, then random operations beside a model for as long
+	@tools/setup fuzz
 	cmake --preset dev
-	cmake --build --preset dev --target stress
+	cmake --build --preset dev --target stress --target pool_random
 	NUMAPOOL_STRESS_SECONDS=$(SOAK_SECONDS) build/dev/tests/stress
+	build/dev/tests/fuzz/pool_random --seconds $(SOAK_SECONDS) --seed $$(date +%s)
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tools/fuzz $(SOAK_SECONDS)
 
 format: setup ## rewrite the sources as the formatters want them
 	@tools/cpp_files | xargs -r .venv/bin/clang-format -i

@@ -1,6 +1,7 @@
 // Owns: seeing to it that a block's pages lie where they shall, and telling when they do not.
 // Must not know: how blocks are found and kept.
 #include <array>
+#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -41,10 +42,13 @@ bool read_allowed_nodes(os::NodeMask& allowed) noexcept {
     }
 }
 
-template <class... Values>
-void tell(std::atomic<bool>* once, LogLevel level, const char* format, Values... values) noexcept {
+[[gnu::format(printf, 3, 4)]] void tell(std::atomic<bool>* once, LogLevel level, const char* format,
+                                        ...) noexcept {
     std::array<char, 300> message{};
-    std::snprintf(message.data(), message.size(), format, values...);
+    std::va_list values;
+    va_start(values, format);
+    std::vsnprintf(message.data(), message.size(), format, values);
+    va_end(values);
     if (once != nullptr) {
         base::log_once(*once, level, message.data());
     } else {

@@ -78,8 +78,9 @@ MemoryLimit read_memory_limit(const std::string& root) {
             const std::uint64_t kept = *used - std::min(*used, droppable(statistics, second));
             lower(result.room_bytes, bound - std::min(bound, kept));
         }
-        const bool tighter = lower(least, limit) | lower(least, high);
-        if (!used || (!tighter && !result.group.empty())) continue;
+        const bool tighter_limit = lower(least, limit);
+        const bool tighter_high = lower(least, high);
+        if (!used || (!tighter_limit && !tighter_high && !result.group.empty())) continue;
         result.used_bytes = used;
         result.group = folder.substr(root.size());
     }
