@@ -6,6 +6,7 @@
 
 #include "array_request.h"
 #include "block_owner.h"
+#include "interpreter_lock.h"
 #include "python_errors.h"
 #include "request_cache.h"
 
@@ -56,7 +57,7 @@ void* allocate(PoolState& state, const ArrayRequest& request, bool last_try) {
             failure = std::current_exception();
         }
     }
-    if (unlocked != nullptr) PyEval_RestoreThread(unlocked);
+    if (unlocked != nullptr) take_interpreter_lock(unlocked);
     if (failure) {
         try {
             std::rethrow_exception(failure);

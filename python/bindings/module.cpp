@@ -14,6 +14,7 @@
 
 #include "array_request.h"
 #include "block_owner.h"
+#include "interpreter_lock.h"
 #include "node_binding.h"
 #include "numpy_api.h"
 #include "pool_object.h"
@@ -32,8 +33,9 @@ numapool::PageMap where(const Ranges& rows) {
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         ranges[i] = {reinterpret_cast<const void*>(rows.data()[2 * i]), rows.data()[2 * i + 1]};
     }
-    const nb::gil_scoped_release unlocked;
-    return numapool::where(ranges);
+    numapool::PageMap found;
+    without_interpreter_lock([&] { found = numapool::where(ranges); });
+    return found;
 }
 
 nb::tuple buffer_layout(nb::handle object) {
