@@ -61,7 +61,7 @@ nb::tuple buffer_layout(nb::handle object) {
 }  // namespace
 }  // namespace numapool_python
 
-NB_MODULE(_core, m) {
+NB_MODULE(core_of_main_interpreter, m) {
     using namespace numapool_python;
     if (PyArray_ImportNumPyAPI() < 0 || !import_errors() || !prepare_array_requests() ||
         !make_block_owner_type()) {
@@ -130,4 +130,17 @@ NB_MODULE(_core, m) {
         nb::arg("workload"), nb::sig("def workload_options(workload: str) -> dict | None"),
         "The options of a preset; None for an unknown one.");
     send_log_to_python();
+}
+
+// Types, names and waiting arrays are the process's, and so are nanobind's records, which a second import,
+// refused or not, would replace: nothing of either may run in a subinterpreter.
+extern "C" NB_EXPORT PyObject* PyInit__core(void) {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(
+            PyExc_ImportError,
+            "numapool cannot be imported in a subinterpreter; import it in the main interpreter, or "
+            "start a process of its own");
+        return nullptr;
+    }
+    return PyInit_core_of_main_interpreter();
 }

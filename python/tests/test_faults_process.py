@@ -108,6 +108,49 @@ def test_f20_arrays_pass_between_worker_processes(tmp_path: pathlib.Path, start:
     assert done.returncode == 0, done.stderr
 
 
+SUBINTERPRETER = """
+import sys
+interpreters = __import__(sys.argv[1])
+if sys.argv[2] == "first":
+    import numapool
+    early = numapool.empty(10)
+for _ in range(3):
+    inner = interpreters.create()
+    interpreters.{run}(inner, '''if True:
+        import sys
+        try:
+            import numapool
+        except ImportError as error:
+            assert "subinterpreter" in str(error) or "numapool" in str(error), error
+            assert "numpy" not in sys.modules, "refused before anything happens"
+        else:
+            raise SystemError("numapool was imported into a subinterpreter")
+    ''')
+    interpreters.destroy(inner)
+import numapool
+pool = numapool.MemoryPool()
+array = pool.get_buffer((10, 10))
+pool.return_buffer(array)
+try: pool.return_buffer(array)
+except numapool.PoolValueError: print("fine", numapool.where(array).total)
+"""
+
+
+@pytest.mark.parametrize("order", ["first", "later"])
+def test_f22_a_subinterpreter_is_refused(order: str) -> None:
+    module, run = (
+        ("_xxsubinterpreters", "run_string") if sys.version_info < (3, 13) else ("_interpreters", "exec")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", SUBINTERPRETER.format(run=run), module, order],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0 and done.stdout == "fine 1\n", (done.returncode, done.stdout, done.stderr)
+
+
 STORM = """
 import faulthandler, signal, sys, threading, time
 import numpy as np, numapool
