@@ -9,6 +9,9 @@
 namespace numapool_python {
 namespace {
 
+// NumPy keeps chains of bases short; an object that names itself as its base has no end of them.
+constexpr int kMostSteps = 10'000;
+
 void owner_dealloc(PyObject* self) {
     auto* owner = reinterpret_cast<BlockOwner*>(self);
     const bool dropped = owner->state.load(std::memory_order_relaxed) == OwnerState::kLive;
@@ -90,7 +93,7 @@ Resolved resolve_owner(PyObject* array) noexcept {
     Resolved found;
     // Each step holds what it looks at: a released memoryview refers to nothing, whatever its record still
     // says.
-    while (at != nullptr) {
+    for (int steps = 0; at != nullptr && steps < kMostSteps; ++steps) {
         PyObject* next = nullptr;
         if (is_block_owner(at)) {
             found.owner = reinterpret_cast<BlockOwner*>(Py_NewRef(at));
@@ -101,13 +104,18 @@ Resolved resolve_owner(PyObject* array) noexcept {
         } else if (PyMemoryView_Check(at)) {
             Py_CLEAR(last_array);  // an array over a memoryview is not the one that was handed out
             next = PyObject_GetAttrString(at, "obj");
-        } else if (PyObject_HasAttrString(at, "base") && PyObject_HasAttrString(at, "__array_interface__")) {
-            Py_CLEAR(last_array);  // numpy.lib.stride_tricks puts such an object in between
+        } else {
+            Py_CLEAR(last_array);  // numpy.lib.stride_tricks puts an object with both in between
             next = PyObject_GetAttrString(at, "base");
+            PyObject* interface =
+                next != nullptr ? PyObject_GetAttrString(at, "__array_interface__") : nullptr;
+            if (interface == nullptr) Py_CLEAR(next);
+            Py_XDECREF(interface);
         }
         Py_SETREF(at, next);
     }
-    PyErr_Clear();
+    Py_XDECREF(at);
+    if (PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_Exception)) PyErr_Clear();
     Py_XDECREF(last_array);
     return found;
 }

@@ -151,6 +151,7 @@ PyObject* return_buffer(PoolState& state, PyObject* array) {
     }
     const Resolved found = resolve_owner(array);
     if (found.owner == nullptr) {
+        if (PyErr_Occurred() != nullptr) return nullptr;
         PyErr_Format(PyArray_Check(array) || PyMemoryView_Check(array) ? errors.value : errors.type,
                      "%s was not handed out by a pool; return what get_buffer gave, or a view of it",
                      PyArray_Check(array) ? "this array" : Py_TYPE(array)->tp_name);
