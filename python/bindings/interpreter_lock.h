@@ -9,6 +9,10 @@
 
 namespace numapool_python {
 
+/// For a thread that the ending interpreter would unwind. Call it where that is caught, before any destructor
+/// drops a reference.
+[[noreturn]] void wait_for_process_end() noexcept;
+
 /// Takes the lock that `PyEval_SaveThread` gave up. Where the interpreter is ending, it never returns.
 void take_interpreter_lock(PyThreadState* unlocked) noexcept;
 

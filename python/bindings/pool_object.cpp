@@ -183,12 +183,17 @@ PyObject* pool_get_statistics(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
     state->pending().sweep();
+    // Before Python 3.12 any allocation may run finalizers: what is read must not change, and a daemon thread
+    // in one of them would be unwound through this when the interpreter ends.
+    const bool collects = PyGC_Disable() != 0;
+    PyObject* result = nullptr;
     try {
-        return statistics_dict(*state);
+        result = statistics_dict(*state);
     } catch (...) {
         set_error_from_exception();
-        return nullptr;
     }
+    if (collects) PyGC_Enable();
+    return result;
 }
 
 PyObject* pool_resident_bytes(PyObject* self, PyObject*) {

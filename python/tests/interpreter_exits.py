@@ -124,6 +124,38 @@ sys.exit(8)
 """,
         8,
     ),
+    "Python code below the pool in threads": Ending(
+        """
+def spin(*_):
+    for _ in range(20_000): pass
+class Slow:
+    __array_interface__ = {}
+    base = property(spin)
+class Index:
+    def __index__(self): return spin() or 3
+class Finalized:
+    def __del__(self): spin()
+def foreign():
+    try: pool.return_buffer(Slow())
+    except numapool.PoolTypeError: pass
+def watched():
+    array = pool.get_buffer(7)
+    watcher = weakref.ref(array, spin)
+    pool.return_buffer(array)
+    del array
+    pool.get_buffer((Index(), 2), [("a", "u1"), ("b", "i4")])
+def collected():
+    cycle = Finalized()
+    cycle.me = cycle
+    del cycle
+    pool.get_statistics()
+gc.set_threshold(5)
+for work in (foreign, watched, collected): forever(work)
+time.sleep(0.02)
+sys.exit(10)
+""",
+        10,
+    ),
     "SIGTERM": Ending(
         "forever(get_and_return)\nsoon(lambda: os.kill(os.getpid(), signal.SIGTERM))\nwhile True: get_and_return()",
         -15,
