@@ -16,7 +16,7 @@ settings.register_profile(
     "repeatable", derandomize=True, print_blob=True, deadline=None, suppress_health_check=slow
 )
 settings.register_profile(
-    "soak", max_examples=400, derandomize=False, print_blob=True, deadline=None, suppress_health_check=slow
+    "soak", max_examples=200, derandomize=False, print_blob=True, deadline=None, suppress_health_check=slow
 )
 settings.load_profile("repeatable")
 
