@@ -4,10 +4,14 @@
 
 #include "numapool/buffer.h"
 
+#include "interpreter_lock.h"
 #include "pool_state.h"
 
 namespace numapool_python {
 namespace {
+
+// NumPy keeps chains of bases short; an object that names itself as its base has no end of them.
+constexpr int kMostSteps = 10'000;
 
 void owner_dealloc(PyObject* self) {
     auto* owner = reinterpret_cast<BlockOwner*>(self);
@@ -34,6 +38,38 @@ PyObject* owner_repr(PyObject* self) {
     const bool live = owner->state.load(std::memory_order_relaxed) == OwnerState::kLive;
     return PyUnicode_FromFormat("<numapool block of %zu bytes, %s>", owner->bytes,
                                 live ? "live" : "returned");
+}
+
+/// The way behind resolve_owner.
+void follow_bases(PyObject* at, Resolved& found) {
+    PyObject* last_array = nullptr;
+    Py_INCREF(at);
+    // Each step holds what it looks at: a released memoryview refers to nothing, whatever its record still
+    // says.
+    for (int steps = 0; at != nullptr && steps < kMostSteps; ++steps) {
+        PyObject* next = nullptr;
+        if (is_block_owner(at)) {
+            found.owner = reinterpret_cast<BlockOwner*>(Py_NewRef(at));
+            found.root = last_array != nullptr ? Py_NewRef(last_array) : Py_NewRef(at);
+        } else if (PyArray_Check(at)) {
+            Py_XSETREF(last_array, Py_NewRef(at));
+            next = Py_XNewRef(PyArray_BASE(reinterpret_cast<PyArrayObject*>(at)));
+        } else if (PyMemoryView_Check(at)) {
+            Py_CLEAR(last_array);  // an array over a memoryview is not the one that was handed out
+            next = PyObject_GetAttrString(at, "obj");
+        } else {
+            Py_CLEAR(last_array);  // numpy.lib.stride_tricks puts an object with both in between
+            next = PyObject_GetAttrString(at, "base");
+            PyObject* interface =
+                next != nullptr ? PyObject_GetAttrString(at, "__array_interface__") : nullptr;
+            if (interface == nullptr) Py_CLEAR(next);
+            Py_XDECREF(interface);
+        }
+        Py_SETREF(at, next);
+    }
+    Py_XDECREF(at);
+    if (PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_Exception)) PyErr_Clear();
+    Py_XDECREF(last_array);
 }
 
 PyType_Slot owner_slots[] = {
@@ -85,30 +121,12 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, const ArraySpec& spec
 }
 
 Resolved resolve_owner(PyObject* array) noexcept {
-    PyObject* last_array = nullptr;
-    PyObject* at = Py_NewRef(array);
     Resolved found;
-    // Each step holds what it looks at: a released memoryview refers to nothing, whatever its record still
-    // says.
-    while (at != nullptr) {
-        PyObject* next = nullptr;
-        if (is_block_owner(at)) {
-            found.owner = reinterpret_cast<BlockOwner*>(Py_NewRef(at));
-            found.root = last_array != nullptr ? Py_NewRef(last_array) : Py_NewRef(at);
-        } else if (PyArray_Check(at)) {
-            Py_XSETREF(last_array, Py_NewRef(at));
-            next = Py_XNewRef(PyArray_BASE(reinterpret_cast<PyArrayObject*>(at)));
-        } else if (PyMemoryView_Check(at)) {
-            Py_CLEAR(last_array);  // an array over a memoryview is not the one that was handed out
-            next = PyObject_GetAttrString(at, "obj");
-        } else if (PyObject_HasAttrString(at, "base") && PyObject_HasAttrString(at, "__array_interface__")) {
-            Py_CLEAR(last_array);  // numpy.lib.stride_tricks puts such an object in between
-            next = PyObject_GetAttrString(at, "base");
-        }
-        Py_SETREF(at, next);
+    try {
+        follow_bases(array, found);
+    } catch (...) {  // an attribute of a foreign object may be Python code, and the interpreter end meanwhile
+        wait_for_process_end();
     }
-    PyErr_Clear();
-    Py_XDECREF(last_array);
     return found;
 }
 

@@ -46,7 +46,9 @@ BlockOwner* make_block_owner(PoolState& pool, void* block, const ArraySpec& spec
 inline bool is_block_owner(PyObject* object) noexcept { return Py_TYPE(object) == block_owner_type; }
 
 /// What an array-like leads to by its chain of bases. References of its own, so nothing goes while they are
-/// in use.
+/// in use. Attributes of foreign objects are read on the way: a Python error that is set afterwards is for
+/// the caller to pass on (KeyboardInterrupt and the like; what is an Exception only means that there is no
+/// owner).
 struct Resolved {
     BlockOwner* owner = nullptr;  ///< nullptr for an object that no pool handed out
     PyObject* root =

@@ -2,10 +2,13 @@
 // Must not know: how arguments become requests; when pending arrays are reused.
 #include "buffer_methods.h"
 
+#include <cxxabi.h>
+
 #include <exception>
 
 #include "array_request.h"
 #include "block_owner.h"
+#include "interpreter_lock.h"
 #include "python_errors.h"
 #include "request_cache.h"
 
@@ -56,7 +59,7 @@ void* allocate(PoolState& state, const ArrayRequest& request, bool last_try) {
             failure = std::current_exception();
         }
     }
-    if (unlocked != nullptr) PyEval_RestoreThread(unlocked);
+    if (unlocked != nullptr) take_interpreter_lock(unlocked);
     if (failure) {
         try {
             std::rethrow_exception(failure);
@@ -134,12 +137,16 @@ PyObject* get_buffer(PoolState& state, PyObject* const* arguments, Py_ssize_t po
     // Read anew all the same: making an array may run Python code, and then another request may take the
     // place of the known one.
     OwnedArrayRequest request;
-    if (!read_array_request(arguments, positional, names, request)) return nullptr;
-    if (known == nullptr) {
-        known_requests.remember(arguments, positional, names, request);
-        if (PyObject* array = state.reuse(request.spec, request.request)) return array;
+    try {
+        if (!read_array_request(arguments, positional, names, request)) return nullptr;
+        if (known == nullptr) {
+            known_requests.remember(arguments, positional, names, request);
+            if (PyObject* array = state.reuse(request.spec, request.request)) return array;
+        }
+        return make_new_array(state, request);
+    } catch (const abi::__forced_unwind&) {
+        wait_for_process_end();
     }
-    return make_new_array(state, request);
 }
 
 PyObject* return_buffer(PoolState& state, PyObject* array) {
@@ -149,16 +156,21 @@ PyObject* return_buffer(PoolState& state, PyObject* array) {
         return take_back(state, array, *owner);
     }
     const Resolved found = resolve_owner(array);
-    if (found.owner == nullptr) {
-        PyErr_Format(PyArray_Check(array) || PyMemoryView_Check(array) ? errors.value : errors.type,
-                     "%s was not handed out by a pool; return what get_buffer gave, or a view of it",
-                     PyArray_Check(array) ? "this array" : Py_TYPE(array)->tp_name);
-        return nullptr;
+    try {
+        if (found.owner == nullptr) {
+            if (PyErr_Occurred() != nullptr) return nullptr;
+            PyErr_Format(PyArray_Check(array) || PyMemoryView_Check(array) ? errors.value : errors.type,
+                         "%s was not handed out by a pool; return what get_buffer gave, or a view of it",
+                         PyArray_Check(array) ? "this array" : Py_TYPE(array)->tp_name);
+            return nullptr;
+        }
+        if (!mark_returned(state, *found.owner)) return nullptr;
+        make_read_only(array);
+        make_read_only(found.root);
+        return take_back(state, found.root, *found.owner);
+    } catch (const abi::__forced_unwind&) {
+        wait_for_process_end();
     }
-    if (!mark_returned(state, *found.owner)) return nullptr;
-    make_read_only(array);
-    make_read_only(found.root);
-    return take_back(state, found.root, *found.owner);
 }
 
 }  // namespace numapool_python

@@ -15,6 +15,7 @@
 #include "array_request.h"
 #include "block_owner.h"
 #include "call_place.h"
+#include "interpreter_lock.h"
 #include "node_binding.h"
 #include "numpy_api.h"
 #include "pool_object.h"
@@ -33,8 +34,9 @@ numapool::PageMap where(const Ranges& rows) {
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         ranges[i] = {reinterpret_cast<const void*>(rows.data()[2 * i]), rows.data()[2 * i + 1]};
     }
-    const nb::gil_scoped_release unlocked;
-    return numapool::where(ranges);
+    numapool::PageMap found;
+    without_interpreter_lock([&] { found = numapool::where(ranges); });
+    return found;
 }
 
 nb::tuple buffer_layout(nb::handle object) {
@@ -60,7 +62,7 @@ nb::tuple buffer_layout(nb::handle object) {
 }  // namespace
 }  // namespace numapool_python
 
-NB_MODULE(_core, m) {
+NB_MODULE(core_of_main_interpreter, m) {
     using namespace numapool_python;
     if (PyArray_ImportNumPyAPI() < 0 || !import_errors() || !prepare_array_requests() ||
         !make_block_owner_type()) {
@@ -130,4 +132,17 @@ NB_MODULE(_core, m) {
         "The options of a preset; None for an unknown one.");
     send_log_to_python();
     name_python_places();
+}
+
+// Types, names and waiting arrays are the process's, and so are nanobind's records, which a second import,
+// refused or not, would replace: nothing of either may run in a subinterpreter.
+extern "C" NB_EXPORT PyObject* PyInit__core(void) {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(
+            PyExc_ImportError,
+            "numapool cannot be imported in a subinterpreter; import it in the main interpreter, or "
+            "start a process of its own");
+        return nullptr;
+    }
+    return PyInit_core_of_main_interpreter();
 }

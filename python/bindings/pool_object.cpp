@@ -10,6 +10,7 @@
 
 #include "array_request.h"
 #include "buffer_methods.h"
+#include "interpreter_lock.h"
 #include "pool_docstrings.h"
 #include "python_errors.h"
 
@@ -144,21 +145,13 @@ PyObject* pool_initialize(PyObject* self, PyObject* const* arguments, Py_ssize_t
     }
     std::optional<std::size_t> bytes;
     if (positional + named == 1 && !read_optional_bytes(arguments[0], "reserve_bytes", bytes)) return nullptr;
-    PyThreadState* unlocked = PyEval_SaveThread();
-    std::exception_ptr failure;
     try {
-        state->pool().initialize(bytes.value_or(0));
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    PyEval_RestoreThread(unlocked);
-    if (!failure) Py_RETURN_NONE;
-    try {
-        std::rethrow_exception(failure);
+        without_interpreter_lock([&] { state->pool().initialize(bytes.value_or(0)); });
+        Py_RETURN_NONE;
     } catch (...) {
         set_error_from_exception();
+        return nullptr;
     }
-    return nullptr;
 }
 
 PyObject* pool_trim(PyObject* self, PyObject* const* arguments, Py_ssize_t positional, PyObject* names) {
@@ -174,36 +167,41 @@ PyObject* pool_trim(PyObject* self, PyObject* const* arguments, Py_ssize_t posit
     if (positional + named == 1 && !read_optional_bytes(arguments[0], "keep_bytes", keep)) return nullptr;
     state->pending().sweep();
     std::size_t given = 0;
-    Py_BEGIN_ALLOW_THREADS given = state->pool().trim(keep.value_or(0));
-    Py_END_ALLOW_THREADS return PyLong_FromSize_t(given);
+    without_interpreter_lock([&] { given = state->pool().trim(keep.value_or(0)); });
+    return PyLong_FromSize_t(given);
 }
 
 PyObject* pool_close(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
     state->pending().sweep();
-    Py_BEGIN_ALLOW_THREADS state->pool().close();
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    without_interpreter_lock([&] { state->pool().close(); });
+    Py_RETURN_NONE;
 }
 
 PyObject* pool_get_statistics(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
     state->pending().sweep();
+    // Before Python 3.12 any allocation may run finalizers: what is read must not change, and a daemon thread
+    // in one of them would be unwound through this when the interpreter ends.
+    const bool collects = PyGC_Disable() != 0;
+    PyObject* result = nullptr;
     try {
-        return statistics_dict(*state);
+        result = statistics_dict(*state);
     } catch (...) {
         set_error_from_exception();
-        return nullptr;
     }
+    if (collects) PyGC_Enable();
+    return result;
 }
 
 PyObject* pool_resident_bytes(PyObject* self, PyObject*) {
     PoolState* state = state_of(self);
     if (state == nullptr) return nullptr;
     std::size_t bytes = 0;
-    Py_BEGIN_ALLOW_THREADS bytes = state->pool().resident_bytes();
-    Py_END_ALLOW_THREADS return PyLong_FromSize_t(bytes);
+    without_interpreter_lock([&] { bytes = state->pool().resident_bytes(); });
+    return PyLong_FromSize_t(bytes);
 }
 
 PyObject* pool_verify_placement(PyObject* self, PyObject*) {
@@ -211,10 +209,7 @@ PyObject* pool_verify_placement(PyObject* self, PyObject*) {
     if (state == nullptr) return nullptr;
     try {
         std::vector<numapool::PlacementCheck> checks;
-        {
-            const nanobind::gil_scoped_release unlocked;
-            checks = state->pool().verify_placement();
-        }
+        without_interpreter_lock([&] { checks = state->pool().verify_placement(); });
         return placement_checks_list(checks);
     } catch (...) {
         set_error_from_exception();

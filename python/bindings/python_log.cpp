@@ -6,6 +6,7 @@
 
 #include "numapool/log.h"
 
+#include "interpreter_lock.h"
 #include "numpy_api.h"
 
 namespace numapool_python {
@@ -20,7 +21,7 @@ int python_level(numapool::LogLevel level) noexcept {
     return 10 * (static_cast<int>(level) + 1);  // DEBUG is 10, INFO 20, WARNING 30, ERROR 40
 }
 
-void tell(const Message& message) noexcept {
+void tell_logger(const Message& message) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject* logging = PyImport_ImportModule("logging");
@@ -35,6 +36,14 @@ void tell(const Message& message) noexcept {
     Py_XDECREF(logger);
     Py_XDECREF(logging);
     PyErr_Restore(type, value, traceback);
+}
+
+void tell(const Message& message) noexcept {
+    try {
+        tell_logger(message);
+    } catch (...) {  // a handler is Python code, and the interpreter may end meanwhile
+        wait_for_process_end();
+    }
 }
 
 int tell_later(void* argument) noexcept {

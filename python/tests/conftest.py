@@ -7,11 +7,22 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import numapool
+import pytest
+from hypothesis import HealthCheck, settings
+
 # Tests of exact figures want no sample among their buffers; read when a pool is made.
 os.environ["NUMAPOOL_CHECK"] = "0"
 
-import numapool
-import pytest
+# The same examples each time, so that a test which passed here passes there; a soak draws others.
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile(
+    "repeatable", derandomize=True, print_blob=True, deadline=None, suppress_health_check=slow
+)
+settings.register_profile(
+    "soak", max_examples=200, derandomize=False, print_blob=True, deadline=None, suppress_health_check=slow
+)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture

@@ -199,11 +199,13 @@ def test_f26_zero_on_return() -> None:
     secret = 0x5EC2E7
     with numapool.MemoryPool(zero_on_return=True) as pool:
         for length in (100, 10_000, 1_000_000):
-            for _ in range(4):
-                array = pool.get_buffer(length, np.int64)
+            for step in range(8):
+                # The same length is the same array again, another one the same memory under another.
+                array = pool.get_buffer(length - step // 4, np.int64)
                 assert not (array == secret).any()
                 array[:] = secret
-                pool.return_buffer(array)
+                if step % 2 == 0:
+                    pool.return_buffer(array)
                 del array
 
 

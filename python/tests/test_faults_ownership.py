@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import pickle
 import weakref
 from typing import Any
 
@@ -11,6 +10,8 @@ import numapool
 import numpy as np
 import pytest
 from conftest import held_adds_up, refused
+from exporters import EXPORTERS, torch_tensor
+from pool_model import bytes_at
 
 VIEWS = {
     "slice": lambda a: a[1:2, ::2],
@@ -38,29 +39,10 @@ def test_f10_return_of_a_view(pool: numapool.MemoryPool, make: Any) -> None:
     assert pool.get_statistics()["live_buffers"] == 0
 
 
-EXPORTERS = {
-    "view": lambda a: a[10:20],
-    "memoryview": memoryview,
-    "frombuffer": lambda a: np.frombuffer(a, np.uint8),
-    "PickleBuffer": pickle.PickleBuffer,
-    "dlpack capsule": lambda a: a.__dlpack__(),
-    "from_dlpack": np.from_dlpack,
-    "flat iterator": lambda a: a.flat,
-    "ctypes": lambda a: a.ctypes.data_as(__import__("ctypes").c_void_p),
-    "the owner": lambda a: a.base,
-    "memoryview of the owner": lambda a: memoryview(a.base),
-    "nditer": np.nditer,
-    "bound method": lambda a: a.sum,
-}
+exporters = pytest.mark.parametrize("export", [*EXPORTERS.values(), torch_tensor], ids=[*EXPORTERS, "torch"])
 
 
-def torch_tensor(array: np.ndarray[Any, Any]) -> Any:
-    return pytest.importorskip(
-        "torch", reason="PyTorch is not installed; tools/setup torch does it"
-    ).from_numpy(array)
-
-
-@pytest.mark.parametrize("export", [*EXPORTERS.values(), torch_tensor], ids=[*EXPORTERS, "torch"])
+@exporters
 @pytest.mark.parametrize("length", [100, 100_000, 1_000_000])
 def test_f11_f12_no_reuse_while_something_looks(pool: numapool.MemoryPool, export: Any, length: int) -> None:
     array = pool.get_buffer(length, np.float32)
@@ -75,13 +57,43 @@ def test_f11_f12_no_reuse_while_something_looks(pool: numapool.MemoryPool, expor
         other[:] = -1
         pool.return_buffer(other)
         del other
+    pool.trim()
     assert pool.get_statistics()["pending_buffers"] >= 1
-    if isinstance(alive, (memoryview, np.ndarray)):
-        assert bytes(alive)[:4] == np.float32(7).tobytes()
+    assert (bytes_at(address, 4 * length).view(np.float32) == 7).all()
     del alive
     gc.collect()
     figures = pool.get_statistics()
     assert figures["pending_buffers"] == 0 and held_adds_up(figures)
+
+
+@exporters
+@pytest.mark.parametrize("end", ["the pool is closed", "the pool goes too"])
+def test_f11_f12_dropped_while_something_looks(export: Any, end: str) -> None:
+    own = numapool.MemoryPool()
+    array = own.get_buffer(1000, np.float32)
+    array[:] = 7
+    address = array.ctypes.data
+    alive = export(array)
+    del array
+    for _ in range(20):
+        other = own.get_buffer(1000, np.float32)
+        assert other.ctypes.data != address
+        other[:] = -1
+    del other
+    own.trim()
+    figures = own.get_statistics()
+    assert figures["live_buffers"] == 1 and figures["auto_returns"] == 20
+    own.close()
+    if end == "the pool goes too":
+        del own
+        gc.collect()
+    assert (bytes_at(address, 4000).view(np.float32) == 7).all()
+    del alive
+    gc.collect()
+    if end == "the pool is closed":
+        figures = own.get_statistics()
+        assert figures["live_buffers"] == 0 and figures["auto_returns"] == 21
+        assert figures["memory_usage_bytes"] == 0
 
 
 def test_f11_a_weak_reference_keeps_the_array_from_reuse(pool: numapool.MemoryPool) -> None:
@@ -117,3 +129,42 @@ def test_f10_views_by_strides(pool: numapool.MemoryPool) -> None:
     pool.return_buffer(np.lib.stride_tricks.sliding_window_view(array, 3))
     with pytest.raises(ValueError, match="returned before"):
         pool.return_buffer(array)
+
+
+def test_f10_a_capsule_hides_its_owner(pool: numapool.MemoryPool) -> None:
+    array = pool.get_buffer(10)
+    with refused(pool, numapool.PoolValueError, "was not handed out by a pool"):
+        pool.return_buffer(np.from_dlpack(array))
+    pool.return_buffer(array)
+
+
+class OwnBase:
+    """What looks as NumPy's own go-betweens do, and leads to itself or ever further."""
+
+    __array_interface__: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, further: bool) -> None:
+        self.further = further
+
+    @property
+    def base(self) -> OwnBase:
+        return OwnBase(True) if self.further else self
+
+
+@pytest.mark.parametrize("further", [False, True], ids=["itself", "ever further"])
+def test_f08_a_chain_of_bases_without_an_end(pool: numapool.MemoryPool, further: bool) -> None:
+    with refused(pool, numapool.PoolTypeError, "was not handed out by a pool"):
+        pool.return_buffer(OwnBase(further))
+
+
+class FailingBase:
+    __array_interface__: dict[str, Any] = {}  # noqa: RUF012
+
+    @property
+    def base(self) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_f08_an_error_on_the_way_to_the_owner_passes_through(pool: numapool.MemoryPool) -> None:
+    with refused(pool, KeyboardInterrupt):
+        pool.return_buffer(FailingBase())
