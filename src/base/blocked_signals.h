@@ -1,5 +1,5 @@
-// Owns: keeping signals away from the threads that the library starts: a handler is the program's own, and is to
-// run on the program's threads. Must not know: which threads.
+// Owns: keeping signals away from the threads that the library starts: a handler is the program's own, and is
+// to run on the program's threads. Must not know: which threads.
 #pragma once
 
 #include <pthread.h>

@@ -1,8 +1,8 @@
-// Owns: the count of the library's locks that the calling thread holds or waits for, and a mutex that keeps it.
-// Must not know: what the locks guard.
+// Owns: the count of the library's locks that the calling thread holds or waits for, and a mutex that keeps
+// it. Must not know: what the locks guard.
 //
-// A signal handler that takes a lock which the thread it interrupted holds would wait for ever. Whoever may be
-// called by one asks holds_locks() first. Nothing else is called back with a lock held.
+// A signal handler that takes a lock which the thread it interrupted holds would wait for ever. Whoever may
+// be called by one asks holds_locks() first. Nothing else is called back with a lock held.
 #pragma once
 
 #include <atomic>

@@ -47,9 +47,8 @@ void DecayThread::lock() noexcept { state()->mutex.lock(); }
 void DecayThread::unlock() noexcept { state()->mutex.unlock(); }
 
 void DecayThread::forget() noexcept {
-    unlock();
-    new (state()) State;
-    lock();
+    State* now = new (state()) State;
+    static_cast<std::mutex&>(now->mutex).lock();  // uncounted: the lock that is replaced was counted
     awake_.store(false, std::memory_order_relaxed);
 }
 

@@ -252,7 +252,7 @@ private:
     std::atomic<bool> cpuset_untold_{false};  ///< relaxed, as all of the cpuset: hints and messages
     bool released_ = false;                   ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;
-    std::size_t cpus_ = 0;         ///< that the process was allowed when the pool was made
+    std::size_t cpus_ = 0;          ///< that the process was allowed when the pool was made
     base::Mutex initialize_mutex_;  ///< one prefault at a time
     base::Mutex growth_mutex_;      ///< guards making arenas; after the registry's lock, before the others
     std::array<std::int16_t, os::NodeMask::kMaxNodes> arena_of_cpu_{};  ///< by node: where its CPUs allocate

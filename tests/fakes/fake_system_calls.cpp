@@ -134,7 +134,8 @@ int resident(void* address, std::size_t bytes, unsigned char* pages) {
 }
 
 void* remap(void* from, std::size_t bytes, void* to) {
-    if (!counted_and_refused(Call::kRemap, __builtin_return_address(0), bytes)) return os::kKernelCalls.remap(from, bytes, to);
+    if (!counted_and_refused(Call::kRemap, __builtin_return_address(0), bytes))
+        return os::kKernelCalls.remap(from, bytes, to);
     const int error = errno;
     if (state().refused_remaps_unmap) os::kKernelCalls.unmap(to, bytes);
     errno = error;

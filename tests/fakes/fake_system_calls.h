@@ -75,8 +75,7 @@ public:
     /// Refuses maps of more than `bytes`, as RLIMIT_AS does, with ENOMEM.
     static void refuse_maps_above(std::size_t bytes);
     /// Refuses advice of one kind with `error`: the `first`-th one from now and `times` in all.
-    static void refuse_advice(int advice, int error, std::uint64_t first = 1,
-                              std::uint64_t times = kForever);
+    static void refuse_advice(int advice, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
     /// Lets every call through again.
     static void allow_all();
     /// Pages of this node are told to lie on node `instead`, as if the node were full; -1 for none.

@@ -33,8 +33,10 @@ struct Stamped {
     std::uint64_t owner = 0;
 
     static Stamped make(MemoryPool& pool, std::size_t bytes, std::uint64_t owner) {
-        Stamped made{static_cast<std::uint64_t*>(pool.try_allocate(bytes)), bytes / sizeof(std::uint64_t), owner};
-        if (made.words != nullptr) made.words[0] = made.words[made.count / 2] = made.words[made.count - 1] = owner;
+        Stamped made{static_cast<std::uint64_t*>(pool.try_allocate(bytes)), bytes / sizeof(std::uint64_t),
+                     owner};
+        if (made.words != nullptr)
+            made.words[0] = made.words[made.count / 2] = made.words[made.count - 1] = owner;
         return made;
     }
     bool intact() const {
@@ -192,8 +194,10 @@ TEST(Lifecycle, F29_ThreadsThatEndLoseNothing) {
         if (i == deaths / 4) usage_early = pool.get_statistics().memory_usage_bytes;
     }
     const std::uint64_t usage = pool.get_statistics().memory_usage_bytes;
-    EXPECT_LE(usage, usage_early + usage_early / 2 + (std::size_t{16} << 20)) << "memory does not grow with threads";
-    for (const Stamped& each : left) wrong += !each.intact() || pool.try_deallocate(each.words) != ErrorCode::kOk;
+    EXPECT_LE(usage, usage_early + usage_early / 2 + (std::size_t{16} << 20))
+        << "memory does not grow with threads";
+    for (const Stamped& each : left)
+        wrong += !each.intact() || pool.try_deallocate(each.words) != ErrorCode::kOk;
     ::pthread_key_delete(late_key);
     EXPECT_EQ(wrong, 0U);
     EXPECT_EQ(late_wrong, 0U);

@@ -176,8 +176,8 @@ TEST_P(OwnerStampsOf, F28_NoBlockEverHasTwoOwners) {
     EXPECT_EQ(pool.get_statistics().memory_usage_bytes, 0U) << "what ended threads held was not lost";
 }
 
-// F28, for as many operations as NUMAPOOL_STRESS_OPERATIONS says (2 million): stamps at a block's ends alone, and
-// at each word of one block in 1024.
+// F28, for as many operations as NUMAPOOL_STRESS_OPERATIONS says (2 million): stamps at a block's ends alone,
+// and at each word of one block in 128.
 TEST_F(OwnerStamps, F28_ManyOperationsAndNoSecondOwner) {
     const std::uint64_t goal = stress::goal("NUMAPOOL_STRESS_OPERATIONS", 2'000'000);
     const stress::Watchdog watchdog("operations", static_cast<unsigned>(300 + goal / 100'000));
@@ -205,6 +205,16 @@ TEST_F(OwnerStamps, F28_ManyOperationsAndNoSecondOwner) {
             };
             while (operations.fetch_add(2 * kTurn, std::memory_order_relaxed) < goal) {
                 for (std::uint64_t i = 0; i < kTurn; ++i) {
+                    // Another thread gives back some of what this one took.
+                    if (i % 32 == 0) {
+                        Quick& passed = held[i / 32 % held.size()];
+                        if (passed.words != nullptr) {
+                            const Stamped taken = exchange_.swap(
+                                {passed.words, passed.count * sizeof(std::uint64_t), passed.owner}, choice);
+                            passed = {static_cast<std::uint64_t*>(taken.block),
+                                      taken.bytes / sizeof(std::uint64_t), taken.owner};
+                        }
+                    }
                     random ^= random << 13;
                     random ^= random >> 7;
                     random ^= random << 17;
@@ -212,24 +222,18 @@ TEST_F(OwnerStamps, F28_ManyOperationsAndNoSecondOwner) {
                     if (place.words != nullptr) give_back(place);
                     // Mostly small, one in 64 medium, one in 4096 large.
                     const std::uint64_t words = random >> 12 & 0xFFF;
-                    const std::uint64_t count = words == 0 ? 200'000 : words < 64 ? 512 + words * 64 : 2 + words / 32;
+                    const std::uint64_t count = words == 0   ? 200'000
+                                                : words < 64 ? 512 + words * 64
+                                                             : 2 + words / 32;
                     place = {static_cast<std::uint64_t*>(pool.allocate(count * sizeof(std::uint64_t))), count,
                              ++owner};
                     place.words[0] = place.words[count - 1] = owner;
-                    if ((random >> 24 & 0x3FF) == 0) {
+                    if ((random >> 24 & 0x7F) == 0) {
                         const Stamped whole{place.words, count * sizeof(std::uint64_t), owner};
                         whole.stamp();
                         damaged += !whole.intact();
                     }
                 }
-                // Another thread gives back some of what this one took.
-                const std::size_t at = random % held.size();
-                if (held[at].words == nullptr) continue;
-                const Quick mine = held[at];
-                const Stamped taken =
-                    exchange_.swap({mine.words, mine.count * sizeof(std::uint64_t), mine.owner}, choice);
-                held[at] = {static_cast<std::uint64_t*>(taken.block), taken.bytes / sizeof(std::uint64_t),
-                            taken.owner};
             }
             for (const Quick& each : held) {
                 if (each.words != nullptr) give_back(each);

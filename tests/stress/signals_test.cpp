@@ -51,13 +51,14 @@ void use_the_pool(int) {
 }
 
 void set_handler(void (*handler)(int)) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = handler;
     action.sa_flags = SA_RESTART;
     ASSERT_EQ(::sigaction(kStorm, &action, nullptr), 0);
 }
 
-/// Threads that run `work(thread)` again and again, each hit by a signal every few microseconds, for `length`.
+/// Threads that run `work(thread)` again and again, each hit by a signal every few microseconds, for
+/// `length`.
 template <class Work>
 void storm(milliseconds length, Work work) {
     std::atomic<bool> done{false};
@@ -76,9 +77,7 @@ void storm(milliseconds length, Work work) {
     for (std::thread& thread : threads) thread.join();
 }
 
-milliseconds length_of_one() {
-    return milliseconds(stress::goal("NUMAPOOL_STRESS_SECONDS", 2) * 500);
-}
+milliseconds length_of_one() { return milliseconds(stress::goal("NUMAPOOL_STRESS_SECONDS", 2) * 500); }
 
 // F31
 TEST(Signals, F31_AStormOfSignalsDisturbsNothing) {
@@ -121,7 +120,8 @@ int misuse() {
     std::array<std::uint64_t, kThreads> turns{};
     storm(length_of_one(), [&](int t) {
         std::array<void*, 40> blocks{};
-        for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = pool.try_allocate(kSizes[i % std::size(kSizes)]);
+        for (std::size_t i = 0; i < blocks.size(); ++i)
+            blocks[i] = pool.try_allocate(kSizes[i % std::size(kSizes)]);
         for (void* block : blocks) {
             if (block != nullptr) static_cast<void>(pool.try_deallocate(block));
         }
@@ -131,9 +131,10 @@ int misuse() {
     set_handler(count_only);
     MemoryPool next;  // what such handlers spoil is their own pool
     for (const std::size_t bytes : kSizes) next.deallocate(next.allocate(bytes));
-    std::printf("signals: %llu, served: %llu, refused: %llu, stranded: %llu\n",
-                static_cast<unsigned long long>(signals.load()), static_cast<unsigned long long>(served.load()),
-                static_cast<unsigned long long>(refused.load()), static_cast<unsigned long long>(stranded.load()));
+    std::printf(
+        "signals: %llu, served: %llu, refused: %llu, stranded: %llu\n",
+        static_cast<unsigned long long>(signals.load()), static_cast<unsigned long long>(served.load()),
+        static_cast<unsigned long long>(refused.load()), static_cast<unsigned long long>(stranded.load()));
     std::fflush(stdout);
     return refused != 0 && served != 0 ? 0 : 3;
 }

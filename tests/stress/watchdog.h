@@ -1,5 +1,5 @@
-// Owns: what the long tests share: goals from the environment, and an end with a message for a test that hangs.
-// Must not know: what is tested.
+// Owns: what the long tests share: goals from the environment, and an end with a message for a test that
+// hangs. Must not know: what is tested.
 #pragma once
 
 #include <unistd.h>

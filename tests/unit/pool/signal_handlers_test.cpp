@@ -47,6 +47,8 @@ TEST(SignalHandlers, F31_OnTheLongWayTheyAreRefusedAndNothingChanges) {
     block_of_handler = held;
     requests.clear();
     returns.clear();
+    requests.reserve(100);  // a handler must not allocate
+    returns.reserve(100);
     std::signal(SIGUSR1, use_the_pool);
     os::SystemCalls calls = os::kKernelCalls;
     calls.protect = protect_and_be_interrupted;
