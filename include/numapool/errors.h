@@ -28,6 +28,7 @@ enum class ErrorCode {
     kPlacementFailed,   ///< strict binding, and a page is not, or cannot be shown to be, on its node
     kBindingRefused,    ///< the system would not bind the thread
     kClosed,            ///< the pool is closed
+    kInterrupted,       ///< asked for by a signal handler while its thread was inside a pool
 };
 
 /// The code's name as a word, for instance "already returned". Never null.

@@ -37,7 +37,14 @@ struct BlockInfo {
 /// the last is back.
 ///
 /// Thread safety: all functions may be called from any thread at any time, except that the pool must not be
-/// destroyed while another thread is in one of them. A forked child may use its copy of the pool.
+/// destroyed while another thread is in one of them. A forked child may use its copy of the pool. The threads
+/// that the library starts take no signals.
+///
+/// Signal handlers: none of this is async-signal-safe, and a handler must not use a pool. A request or a
+/// return of a handler that interrupted its thread while it held one of the library's locks does not wait for
+/// that lock: it is refused (kInterrupted), and a block whose return is refused stays live. But a handler
+/// that interrupts the few instructions of a request or a return may be handed the block that its thread is
+/// about to have.
 class NUMAPOOL_API MemoryPool {
 public:
     /// Makes a pool; costs no memory before the first allocation or initialize().

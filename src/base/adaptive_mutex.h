@@ -4,17 +4,18 @@
 
 #include <pthread.h>
 
+#include "base/held_locks.h"
+
 namespace numapool::base {
 
 /// Like std::mutex, but who finds it taken looks again for a while before sleeping: the holder is mostly done
-/// sooner than the system could put a thread to sleep and wake it (PTHREAD_MUTEX_ADAPTIVE_NP). Thread safety:
-/// any thread; not recursive.
-class AdaptiveMutex {
+/// sooner than the system could put a thread to sleep and wake it (PTHREAD_MUTEX_ADAPTIVE_NP).
+class UncountedAdaptiveMutex {
 public:
-    AdaptiveMutex() noexcept = default;
-    AdaptiveMutex(const AdaptiveMutex&) = delete;
-    AdaptiveMutex& operator=(const AdaptiveMutex&) = delete;
-    ~AdaptiveMutex() { ::pthread_mutex_destroy(&mutex_); }
+    UncountedAdaptiveMutex() noexcept = default;
+    UncountedAdaptiveMutex(const UncountedAdaptiveMutex&) = delete;
+    UncountedAdaptiveMutex& operator=(const UncountedAdaptiveMutex&) = delete;
+    ~UncountedAdaptiveMutex() { ::pthread_mutex_destroy(&mutex_); }
 
     void lock() noexcept { ::pthread_mutex_lock(&mutex_); }
     void unlock() noexcept { ::pthread_mutex_unlock(&mutex_); }
@@ -22,5 +23,7 @@ public:
 private:
     pthread_mutex_t mutex_ = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 };
+
+using AdaptiveMutex = CountedMutex<UncountedAdaptiveMutex>;
 
 }  // namespace numapool::base

@@ -42,6 +42,8 @@ const char* to_string(ErrorCode code) noexcept {
             return "binding refused";
         case ErrorCode::kClosed:
             return "closed";
+        case ErrorCode::kInterrupted:
+            return "interrupted";
     }
     return "unknown";
 }

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/held_locks.h"
+
 namespace numapool {
 namespace {
 
@@ -19,7 +21,7 @@ struct Receiver {
     void* user = nullptr;
 };
 
-constinit std::mutex receiver_mutex;
+constinit base::Mutex receiver_mutex;
 constinit Receiver receiver;
 
 constexpr int kOff = static_cast<int>(LogLevel::kError) + 1;

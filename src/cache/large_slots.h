@@ -88,16 +88,20 @@ public:
         leave();
     }
     /// Any thread, one at a time. Takes all blocks from the owner, with visit(block) for each; none if there
-    /// is no barrier.
+    /// is no barrier, or the owner does not come out.
     template <class Visit>
     void steal(Visit visit) noexcept {
         if (filled() == 0) return;
         thief_.store(true, std::memory_order_relaxed);
         if (Sync::barrier()) {
-            // Acquire pairs with the release in leave.
-            while (busy_.load(std::memory_order_acquire)) Sync::yield();
-            empty_slots(visit);
-            robbed_.store(true, std::memory_order_relaxed);  // a hint
+            // Acquire pairs with the release in leave. An owner that a signal interrupted there may want a
+            // lock that the thief holds.
+            int patience = kPatience;
+            while (busy_.load(std::memory_order_acquire) && --patience != 0) Sync::yield();
+            if (patience != 0) {
+                empty_slots(visit);
+                robbed_.store(true, std::memory_order_relaxed);  // a hint
+            }
         }
         thief_.store(false, std::memory_order_release);  // with the acquire in enter
     }
@@ -127,6 +131,8 @@ private:
         std::uintptr_t get() const noexcept { return block.load(std::memory_order_relaxed); }
         void set(std::uintptr_t value) noexcept { block.store(value, std::memory_order_relaxed); }
     };
+
+    static constexpr int kPatience = 10'000;
 
     bool enter() noexcept {
         busy_.store(true, std::memory_order_relaxed);

@@ -24,9 +24,9 @@ struct UnusedTable {
     UnusedTable* next;
 };
 UnusedTable* unused_tables = nullptr;  // all zero but for the link
-constinit std::mutex records_mutex;
+constinit base::Mutex records_mutex;
 
-constinit std::mutex lifetime;
+constinit base::Mutex lifetime;
 constinit thread_local bool thread_ended = false;
 constinit thread_local std::uint32_t slots_used = 0;  ///< entries of thread_caches from here on are empty
 
@@ -81,7 +81,7 @@ void make_end_of_thread() noexcept {
 constinit thread_local ThreadCache** thread_caches = nullptr;
 constinit thread_local HotCache hot_cache{};
 
-std::mutex& lifetime_mutex() noexcept { return lifetime; }
+base::Mutex& lifetime_mutex() noexcept { return lifetime; }
 
 void lock_records() noexcept { records_mutex.lock(); }
 void unlock_records() noexcept { records_mutex.unlock(); }

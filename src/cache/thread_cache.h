@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "base/held_locks.h"
 #include "cache/arena_cache.h"
 
 namespace numapool::cache {
@@ -97,8 +98,8 @@ private:
     const std::uint64_t pool_id_;
     const std::uint32_t slot_;
     void (*const on_idle_)() noexcept;
-    std::mutex spare_mutex_;  ///< before mutex_
-    std::mutex mutex_;
+    base::Mutex spare_mutex_;  ///< before mutex_
+    base::Mutex mutex_;
     ThreadCache* head_ = nullptr;
     /// A bit for each class of which a waiting cache may have blocks. Relaxed: changed under the lock, read
     /// without it as a hint.
@@ -145,7 +146,7 @@ ThreadCache* find_or_make_cache(CacheList& list) noexcept;
 
 /// Held while a thread that ends empties its caches, and while a pool is taken down: a pool's arenas outlive
 /// the former.
-std::mutex& lifetime_mutex() noexcept;
+base::Mutex& lifetime_mutex() noexcept;
 
 /// For fork: the lock of the recycled records, the last one in the order.
 void lock_records() noexcept;

@@ -80,6 +80,10 @@ std::optional<Placement> PoolCore::resolve(const Placement& placement) noexcept 
 }
 
 void* PoolCore::allocate_slow(std::size_t bytes, const Request& request, base::Failure& failure) noexcept {
+    if (base::holds_locks()) {
+        failure = {ErrorCode::kInterrupted, 0, bytes, 0};
+        return nullptr;
+    }
     if (closed()) {
         failure = {ErrorCode::kClosed, 0, bytes, 0};
         return nullptr;

@@ -11,6 +11,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/blocked_signals.h"
+#include "base/held_locks.h"
 #include "os/virtual_memory.h"
 #include "pool/pool_registry.h"
 
@@ -23,7 +25,7 @@ constexpr milliseconds kShortestTick{10};
 constexpr milliseconds kLongestTick{500};
 
 struct State {
-    std::mutex mutex;
+    base::Mutex mutex;
     std::condition_variable changed;
     bool started = false;
 };
@@ -46,15 +48,17 @@ void DecayThread::unlock() noexcept { state()->mutex.unlock(); }
 
 void DecayThread::forget() noexcept {
     State* now = new (state()) State;
-    now->mutex.lock();
+    static_cast<std::mutex&>(now->mutex).lock();  // uncounted: the lock that is replaced was counted
     awake_.store(false, std::memory_order_relaxed);
 }
 
 void DecayThread::start_or_notify() noexcept {
+    if (base::holds_locks()) return;  // a handler's return; the next one wakes the thread
     const std::lock_guard lock(state()->mutex);
     if (awake_.load(std::memory_order_relaxed)) return;
     if (!state()->started) {
         try {
+            const base::BlockedSignals blocked;
             std::thread(run).detach();
             possible_.store(true, std::memory_order_relaxed);
         } catch (const std::exception&) {
@@ -83,7 +87,7 @@ void DecayThread::run() noexcept {
             any = true;
             tick = std::min(tick, std::max(kShortestTick, *decay / 20));
         });
-        std::unique_lock lock(state()->mutex);
+        std::unique_lock<std::mutex> lock(state()->mutex);
         if (any) {
             awake_.store(true, std::memory_order_release);
             continue;

@@ -62,6 +62,10 @@ void throw_failure(const PoolCore& core, const base::Failure& failure) {
                                                    ", or use bind=\"advisory\"");
         case ErrorCode::kClosed:
             throw ClosedError(failure.code, who + "it is closed; make a new pool to allocate from");
+        case ErrorCode::kInterrupted:
+            throw OutOfMemoryError(failure.code, who + value +
+                                                     " bytes were asked for in a signal handler that "
+                                                     "interrupted the pool; ask outside of handlers");
         case ErrorCode::kOutOfMemory:
             if (failure.bound == 0) break;
             throw OutOfMemoryError(failure.code,
@@ -86,6 +90,10 @@ void throw_refused_return(const PoolCore& core, ErrorCode code, const void* bloc
         case ErrorCode::kInteriorPointer:
             throw ArgumentError(
                 code, what + " is not the start of a live block; return the address that was handed out");
+        case ErrorCode::kInterrupted:
+            throw ArgumentError(code, what +
+                                          " stays live: it was returned in a signal handler that interrupted "
+                                          "the pool; return it outside of handlers");
         case ErrorCode::kWrongPool:
             throw ArgumentError(code, what + " belongs to another pool; return it there");
         default:

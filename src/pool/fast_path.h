@@ -9,6 +9,7 @@
 
 #include <cstring>
 
+#include "base/held_locks.h"
 #include "os/memory_policy.h"
 #include "pool/decay_thread.h"
 #include "pool/pool_core.h"
@@ -131,6 +132,7 @@ inline void* PoolCore::allocate_fast(std::size_t bytes, const Request& request) 
     cache::ArenaCache& cache = *hot.cache;
     void* block = take_ready(cache, bytes);
     if (block == nullptr) {
+        if (base::holds_locks()) return nullptr;
         if (bytes - 1 >= base::kMaxSlabBlockBytes || !cache.refill(base::size_class(bytes))) return nullptr;
         if (cache.dropped_unsealed()) return nullptr;  // the long way tells of it
         block = take_ready(cache, bytes);
@@ -166,6 +168,8 @@ inline ErrorCode PoolCore::return_block(void* block, ReturnedBy by, const PoolCo
     arena::AddressRange* range = arena::find_range(address);
     if (range == nullptr) [[unlikely]]
         return return_plain(block, expected);
+    if (base::holds_locks()) [[unlikely]]
+        return ErrorCode::kInterrupted;
     auto* pool = static_cast<PoolCore*>(range->pool);
     if (expected != nullptr && pool != expected) [[unlikely]]
         return expected->refuse_return(ErrorCode::kWrongPool, address);

@@ -11,6 +11,7 @@
 
 #include "numapool/errors.h"
 
+#include "base/held_locks.h"
 #include "pool/interleave_sets.h"
 
 namespace numapool {
@@ -20,7 +21,7 @@ using detail::InterleaveSet;
 
 constexpr int kMaxWeight = 255;
 
-constinit std::mutex sets_mutex;
+constinit base::Mutex sets_mutex;
 constinit std::array<InterleaveSet, detail::kMaxInterleaveSets> sets{};
 constinit int set_count = 0;
 

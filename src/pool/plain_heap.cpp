@@ -11,10 +11,12 @@
 
 #include "numapool/errors.h"
 
+#include "base/held_locks.h"
+
 namespace numapool::detail {
 namespace {
 
-constinit std::mutex table_mutex;
+constinit base::Mutex table_mutex;
 
 // Never destroyed: buffers may come back while the process exits.
 std::unordered_map<const void*, PlainBlock>& table() {

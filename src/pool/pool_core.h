@@ -23,6 +23,7 @@
 #include "numapool/topology.h"
 
 #include "arena/node_arena.h"
+#include "base/held_locks.h"
 #include "base/result.h"
 #include "cache/ready_budget.h"
 #include "cache/thread_cache.h"
@@ -285,9 +286,9 @@ private:
     std::atomic<bool> cpuset_untold_{false};  ///< relaxed, as all of the cpuset: hints and messages
     bool released_ = false;                   ///< under the registry's lock
     std::uint32_t node_arenas_ = 0;
-    std::size_t cpus_ = 0;         ///< that the process was allowed when the pool was made
-    std::mutex initialize_mutex_;  ///< one prefault at a time
-    std::mutex growth_mutex_;      ///< guards making arenas; after the registry's lock, before the others
+    std::size_t cpus_ = 0;          ///< that the process was allowed when the pool was made
+    base::Mutex initialize_mutex_;  ///< one prefault at a time
+    base::Mutex growth_mutex_;      ///< guards making arenas; after the registry's lock, before the others
     std::array<std::int16_t, os::NodeMask::kMaxNodes> arena_of_cpu_{};  ///< by node: where its CPUs allocate
     std::array<std::int16_t, os::NodeMask::kMaxNodes>
         arena_of_memory_{};  ///< by node: its memory's; -1: none

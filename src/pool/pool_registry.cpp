@@ -14,7 +14,7 @@
 namespace numapool::detail {
 namespace {
 
-constinit std::mutex registry_mutex;
+constinit base::Mutex registry_mutex;
 constinit PoolCore* pools = nullptr;
 constinit std::uint64_t last_id = 0;
 constinit std::array<bool, cache::kMaxPools> slot_taken{};
@@ -22,7 +22,7 @@ constinit bool fork_handlers_set = false;
 
 }  // namespace
 
-std::mutex& PoolRegistry::mutex() noexcept { return registry_mutex; }
+base::Mutex& PoolRegistry::mutex() noexcept { return registry_mutex; }
 PoolCore* PoolRegistry::first() noexcept { return pools; }
 
 bool PoolRegistry::claim_slot(std::uint32_t& slot, std::uint64_t& id) noexcept {

@@ -37,7 +37,7 @@ public:
     }
 
 private:
-    static std::mutex& mutex() noexcept;
+    static base::Mutex& mutex() noexcept;
     static PoolCore* first() noexcept;
     static void destroy_if_done(PoolCore& pool) noexcept;
     static void before_fork() noexcept;

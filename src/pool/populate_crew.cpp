@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/blocked_signals.h"
 #include "os/virtual_memory.h"
 #include "topology/cpu_binding.h"
 
@@ -84,6 +85,7 @@ base::Result<bool> populate_parts(std::span<PopulatePart> parts) noexcept {
     Refusal refusal;
     std::vector<std::jthread> helpers;  // joined when this returns, or before
     try {
+        const base::BlockedSignals blocked;
         for (PopulatePart& part : parts) {
             const bool callers = &part == parts.data();  // the calling thread begins with the first
             for (std::size_t i = callers ? 1 : 0; i < threads_for(part); ++i) {

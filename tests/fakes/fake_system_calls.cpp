@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -43,6 +44,8 @@ struct State {
     std::vector<int> allowed_nodes;
     std::array<std::atomic<std::uint64_t>, kCalls> counts{};
     std::array<std::atomic<std::uint64_t>, kCalls> refused{};
+    std::array<std::map<const void*, bool>, kCalls> sites;  // by return address: whether it was refused there
+    std::map<int, std::uint64_t> advice_counts;
 };
 
 State& state() {
@@ -56,10 +59,12 @@ thread_local FakeSystemCalls::Policy policy_of_thread;
 std::size_t at(Call call) noexcept { return static_cast<std::size_t>(call); }
 
 /// Counts the call; true, and errno set, if it is to be refused.
-bool counted_and_refused(Call call, std::size_t bytes = 0, int detail = -1) {
+bool counted_and_refused(Call call, const void* site, std::size_t bytes = 0, int detail = -1) {
     State& s = state();
     s.counts[at(call)].fetch_add(1);
     const std::lock_guard lock(s.mutex);
+    bool& refused_here = s.sites[at(call)][site];
+    if (call == Call::kAdvise) ++s.advice_counts[detail];
     const auto refused_by = [](Refusal& rule) {
         ++rule.seen;
         return rule.seen >= rule.first && rule.seen - rule.first < rule.times ? rule.error : 0;
@@ -70,13 +75,14 @@ bool counted_and_refused(Call call, std::size_t bytes = 0, int detail = -1) {
         if (const int refused = refused_by(s.advice_refusal); refused != 0) error = refused;
     }
     if (error == 0) return false;
+    refused_here = true;
     s.refused[at(call)].fetch_add(1);
     errno = error;
     return true;
 }
 
 void* map(void* address, std::size_t bytes, int protection, int flags) {
-    if (counted_and_refused(Call::kMap, bytes)) return MAP_FAILED;
+    if (counted_and_refused(Call::kMap, __builtin_return_address(0), bytes)) return MAP_FAILED;
     if (state().free_addresses_refused && (flags & MAP_FIXED_NOREPLACE) != 0) {
         errno = EEXIST;
         return MAP_FAILED;
@@ -85,7 +91,7 @@ void* map(void* address, std::size_t bytes, int protection, int flags) {
 }
 
 int unmap(void* address, std::size_t bytes) {
-    if (counted_and_refused(Call::kUnmap, bytes)) return -1;
+    if (counted_and_refused(Call::kUnmap, __builtin_return_address(0), bytes)) return -1;
     const auto begin = reinterpret_cast<std::uintptr_t>(address);
     {
         const std::lock_guard lock(state().mutex);
@@ -96,7 +102,7 @@ int unmap(void* address, std::size_t bytes) {
 }
 
 int protect(void* address, std::size_t bytes, int protection) {
-    if (counted_and_refused(Call::kProtect, bytes)) return -1;
+    if (counted_and_refused(Call::kProtect, __builtin_return_address(0), bytes)) return -1;
     return os::kKernelCalls.protect(address, bytes, protection);
 }
 
@@ -111,7 +117,7 @@ std::vector<int> allowed_cpus() {
 }
 
 int advise(void* address, std::size_t bytes, int advice) {
-    if (counted_and_refused(Call::kAdvise, bytes, advice)) return -1;
+    if (counted_and_refused(Call::kAdvise, __builtin_return_address(0), bytes, advice)) return -1;
     const int result = os::kKernelCalls.advise(address, bytes, advice);
     if (advice == MADV_POPULATE_WRITE && result == 0) {
         const auto begin = reinterpret_cast<std::uintptr_t>(address);
@@ -123,12 +129,13 @@ int advise(void* address, std::size_t bytes, int advice) {
 }
 
 int resident(void* address, std::size_t bytes, unsigned char* pages) {
-    if (counted_and_refused(Call::kResident, bytes)) return -1;
+    if (counted_and_refused(Call::kResident, __builtin_return_address(0), bytes)) return -1;
     return os::kKernelCalls.resident(address, bytes, pages);
 }
 
 void* remap(void* from, std::size_t bytes, void* to) {
-    if (!counted_and_refused(Call::kRemap, bytes)) return os::kKernelCalls.remap(from, bytes, to);
+    if (!counted_and_refused(Call::kRemap, __builtin_return_address(0), bytes))
+        return os::kKernelCalls.remap(from, bytes, to);
     const int error = errno;
     if (state().refused_remaps_unmap) os::kKernelCalls.unmap(to, bytes);
     errno = error;
@@ -146,7 +153,7 @@ std::vector<int> nodes_in(const unsigned long* mask, unsigned long bits) {
 
 long bind(void* address, std::size_t bytes, int mode, const unsigned long* mask, unsigned long bits,
           unsigned flags) {
-    if (counted_and_refused(Call::kBind, bytes)) return -1;
+    if (counted_and_refused(Call::kBind, __builtin_return_address(0), bytes)) return -1;
     const auto begin = reinterpret_cast<std::uintptr_t>(address);
     BoundRange bound{begin, begin + bytes, mode & ~MPOL_MODE_FLAGS, nodes_in(mask, bits),
                      (flags & MPOL_MF_MOVE) != 0};
@@ -171,7 +178,7 @@ int node_of_page(std::uintptr_t page, std::size_t page_bytes) {
 }
 
 long locate(unsigned long pages, void** addresses, int* nodes) {
-    if (counted_and_refused(Call::kLocate)) return -1;
+    if (counted_and_refused(Call::kLocate, __builtin_return_address(0))) return -1;
     const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     for (unsigned long i = 0; i < pages; ++i) {
         unsigned char present = 0;
@@ -187,13 +194,13 @@ long locate(unsigned long pages, void** addresses, int* nodes) {
 }
 
 long set_policy(int mode, const unsigned long* mask, unsigned long bits) {
-    if (counted_and_refused(Call::kSetPolicy)) return -1;
+    if (counted_and_refused(Call::kSetPolicy, __builtin_return_address(0))) return -1;
     policy_of_thread = {mode, mask != nullptr ? nodes_in(mask, bits) : std::vector<int>{}};
     return 0;
 }
 
 long get_policy(int* mode, unsigned long* mask, unsigned long, void* address, unsigned long flags) {
-    if (counted_and_refused(Call::kGetPolicy)) return -1;
+    if (counted_and_refused(Call::kGetPolicy, __builtin_return_address(0))) return -1;
     if ((flags & MPOL_F_ADDR) != 0) {
         const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
         *mode = node_of_page(reinterpret_cast<std::uintptr_t>(address), page_bytes);
@@ -221,6 +228,8 @@ FakeSystemCalls::FakeSystemCalls() {
         const std::lock_guard lock(state().mutex);
         state().binds.clear();
         state().populates.clear();
+        state().sites = {};
+        state().advice_counts.clear();
     }
     for (auto& count : state().counts) count = 0;
     for (auto& count : state().refused) count = 0;
@@ -261,10 +270,10 @@ void FakeSystemCalls::refuse_maps_above(std::size_t bytes) {
     state().largest_map = bytes;
 }
 
-void FakeSystemCalls::refuse_advice(int advice, int error, std::uint64_t first) {
+void FakeSystemCalls::refuse_advice(int advice, int error, std::uint64_t first, std::uint64_t times) {
     const std::lock_guard lock(state().mutex);
     state().refused_advice = advice;
-    state().advice_refusal = {error, first, kForever, 0};
+    state().advice_refusal = {error, first, times, 0};
 }
 
 void FakeSystemCalls::allow_all() {
@@ -290,6 +299,21 @@ void FakeSystemCalls::fill_node(int node, int instead) {
 
 std::uint64_t FakeSystemCalls::count(Call call) noexcept { return state().counts[at(call)].load(); }
 std::uint64_t FakeSystemCalls::refused(Call call) noexcept { return state().refused[at(call)].load(); }
+
+std::uint64_t FakeSystemCalls::count_advice(int advice) noexcept {
+    const std::lock_guard lock(state().mutex);
+    return state().advice_counts[advice];
+}
+
+FakeSystemCalls::Sites FakeSystemCalls::sites(Call call) {
+    const std::lock_guard lock(state().mutex);
+    Sites sites;
+    for (const auto& [site, refused] : state().sites[at(call)]) {
+        ++sites.made;
+        sites.refused += refused;
+    }
+    return sites;
+}
 
 std::vector<BoundRange> FakeSystemCalls::binds() {
     const std::lock_guard lock(state().mutex);

@@ -74,8 +74,8 @@ public:
     static void refuse_maps_of_free_addresses();
     /// Refuses maps of more than `bytes`, as RLIMIT_AS does, with ENOMEM.
     static void refuse_maps_above(std::size_t bytes);
-    /// Refuses advice of one kind with `error`, from the `first`-th one from now on.
-    static void refuse_advice(int advice, int error, std::uint64_t first = 1);
+    /// Refuses advice of one kind with `error`: the `first`-th one from now and `times` in all.
+    static void refuse_advice(int advice, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
     /// Lets every call through again.
     static void allow_all();
     /// Pages of this node are told to lie on node `instead`, as if the node were full; -1 for none.
@@ -87,6 +87,15 @@ public:
     /// Calls made since the fake was put in place, refused ones too.
     static std::uint64_t count(Call call) noexcept;
     static std::uint64_t refused(Call call) noexcept;
+    /// Advice of one kind, of those.
+    static std::uint64_t count_advice(int advice) noexcept;
+    /// From how many places in the library's code the call was made since then, and from how many of them it
+    /// was refused.
+    struct Sites {
+        std::size_t made = 0;
+        std::size_t refused = 0;
+    };
+    static Sites sites(Call call);
     static std::vector<BoundRange> binds();
     static std::vector<PopulatedRange> populates();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -14,6 +15,8 @@
 #include <gtest/gtest.h>
 
 #include "numapool/numapool.h"
+
+#include "watchdog.h"
 
 namespace numapool {
 namespace {
@@ -171,6 +174,83 @@ TEST_P(OwnerStampsOf, F28_NoBlockEverHasTwoOwners) {
     EXPECT_EQ(s.live_bytes + s.idle_bytes, s.memory_usage_bytes);
     pool.trim();
     EXPECT_EQ(pool.get_statistics().memory_usage_bytes, 0U) << "what ended threads held was not lost";
+}
+
+// F28, for as many operations as NUMAPOOL_STRESS_OPERATIONS says (2 million): stamps at a block's ends alone,
+// and at each word of one block in 128.
+TEST_F(OwnerStamps, F28_ManyOperationsAndNoSecondOwner) {
+    const std::uint64_t goal = stress::goal("NUMAPOOL_STRESS_OPERATIONS", 2'000'000);
+    const stress::Watchdog watchdog("operations", static_cast<unsigned>(300 + goal / 100'000));
+    constexpr std::uint64_t kThreads = 4;
+    constexpr std::uint64_t kTurn = 4096;
+    MemoryPool pool;
+    std::atomic<std::uint64_t> operations{0};
+    std::vector<std::thread> threads;
+    for (std::uint64_t t = 0; t < kThreads; ++t) {
+        threads.emplace_back([&, t] {
+            struct Quick {
+                std::uint64_t* words = nullptr;
+                std::uint64_t count = 0;
+                std::uint64_t owner = 0;
+            };
+            std::vector<Quick> held(64);
+            std::uint64_t random = 0x9E3779B97F4A7C15U * (t + 1);
+            std::uint64_t owner = t << 48;
+            Random choice(t);
+            unsigned damaged = 0;
+            unsigned refused = 0;
+            const auto give_back = [&](const Quick& each) {
+                damaged += each.words[0] != each.owner || each.words[each.count - 1] != each.owner;
+                refused += pool.try_deallocate(each.words) != ErrorCode::kOk;
+            };
+            while (operations.fetch_add(2 * kTurn, std::memory_order_relaxed) < goal) {
+                for (std::uint64_t i = 0; i < kTurn; ++i) {
+                    // Another thread gives back some of what this one took.
+                    if (i % 32 == 0) {
+                        Quick& passed = held[i / 32 % held.size()];
+                        if (passed.words != nullptr) {
+                            const Stamped taken = exchange_.swap(
+                                {passed.words, passed.count * sizeof(std::uint64_t), passed.owner}, choice);
+                            passed = {static_cast<std::uint64_t*>(taken.block),
+                                      taken.bytes / sizeof(std::uint64_t), taken.owner};
+                        }
+                    }
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    Quick& place = held[random % held.size()];
+                    if (place.words != nullptr) give_back(place);
+                    // Mostly small, one in 64 medium, one in 4096 large.
+                    const std::uint64_t words = random >> 12 & 0xFFF;
+                    const std::uint64_t count = words == 0   ? 200'000
+                                                : words < 64 ? 512 + words * 64
+                                                             : 2 + words / 32;
+                    place = {static_cast<std::uint64_t*>(pool.allocate(count * sizeof(std::uint64_t))), count,
+                             ++owner};
+                    place.words[0] = place.words[count - 1] = owner;
+                    if ((random >> 24 & 0x7F) == 0) {
+                        const Stamped whole{place.words, count * sizeof(std::uint64_t), owner};
+                        whole.stamp();
+                        damaged += !whole.intact();
+                    }
+                }
+            }
+            for (const Quick& each : held) {
+                if (each.words != nullptr) give_back(each);
+            }
+            damaged_ += damaged;
+            refused_ += refused;
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const Stamped& left : exchange_.take_all()) {
+        if (return_block(left.block) != ErrorCode::kOk) ++refused_;
+    }
+    expect_sound();
+    const Statistics s = pool.get_statistics();
+    EXPECT_EQ(s.live_buffers, 0U);
+    EXPECT_GE(2 * s.total_allocations, goal) << "each block was got and given back";
+    std::printf("operations: %llu\n", static_cast<unsigned long long>(2 * s.total_allocations));
 }
 
 TEST_F(OwnerStamps, PoolsComeAndGoUnderneath) {

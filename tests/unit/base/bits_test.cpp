@@ -42,10 +42,10 @@ TEST(Result, IsAValueOrAFailure) {
 }
 
 TEST(Errors, EveryCodeHasAName) {
-    for (int code = 0; code <= static_cast<int>(ErrorCode::kClosed); ++code) {
+    for (int code = 0; code <= static_cast<int>(ErrorCode::kInterrupted); ++code) {
         EXPECT_STRNE(to_string(static_cast<ErrorCode>(code)), "unknown");
     }
-    EXPECT_STREQ(to_string(static_cast<ErrorCode>(static_cast<int>(ErrorCode::kClosed) + 1)), "unknown");
+    EXPECT_STREQ(to_string(static_cast<ErrorCode>(static_cast<int>(ErrorCode::kInterrupted) + 1)), "unknown");
 }
 
 TEST(Counter, AddsUp) {

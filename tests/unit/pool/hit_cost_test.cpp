@@ -46,7 +46,7 @@ TEST_P(HitCost, NoSystemCallAndNoPageFault) {
     EXPECT_EQ(os::system_call_count(), calls);
     // The process itself may fault: a page of stack or of code that is reached for the first time, or one
     // that the kernel unmapped to look at its use. A pool that faulted would do so 10^5 times.
-    EXPECT_LE(faulted, 8);
+    EXPECT_LE(faulted, 100);
     const Statistics after = pool.get_statistics();
     EXPECT_EQ(after.cache_hits - before.cache_hits, kHits);
 }

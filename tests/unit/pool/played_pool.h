@@ -48,8 +48,12 @@ public:
     }
     PlayedPool(const PlayedPool&) = delete;
     PlayedPool& operator=(const PlayedPool&) = delete;
-    ~PlayedPool() { core_->release(); }
+    ~PlayedPool() {
+        if (core_ != nullptr) core_->release();
+    }
 
+    /// Whether the pool could be made: not where calls were refused then.
+    explicit operator bool() const noexcept { return core_ != nullptr; }
     PoolCore* operator->() const noexcept { return core_; }
     PoolCore& core() const noexcept { return *core_; }
 

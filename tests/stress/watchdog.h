@@ -1,0 +1,50 @@
+// Owns: what the long tests share: goals from the environment, and an end with a message for a test that
+// hangs. Must not know: what is tested.
+#pragma once
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace numapool::stress {
+
+/// The number in the environment variable `name`, or `otherwise`.
+inline std::uint64_t goal(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+/// While it lives, at most `seconds` from now: then the process ends with a message, which is a failure.
+class Watchdog {
+public:
+    Watchdog(const char* what, unsigned seconds) {
+        told() = what;
+        std::signal(SIGALRM, [](int) {
+            // Only what a handler may do.
+            const char* text = told();
+            static_cast<void>(!::write(STDERR_FILENO, text, std::strlen(text)));
+            static_cast<void>(!::write(STDERR_FILENO, ": hangs\n", 8));
+            ::_exit(kHung);
+        });
+        ::alarm(seconds);
+    }
+    Watchdog(const Watchdog&) = delete;
+    Watchdog& operator=(const Watchdog&) = delete;
+    ~Watchdog() {
+        ::alarm(0);
+        std::signal(SIGALRM, SIG_DFL);
+    }
+    static constexpr int kHung = 99;  ///< the exit status
+
+private:
+    static const char*& told() {
+        static const char* text = "";
+        return text;
+    }
+};
+
+}  // namespace numapool::stress
