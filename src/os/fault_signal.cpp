@@ -10,10 +10,12 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/held_locks.h"
+
 namespace numapool::os {
 namespace {
 
-constinit std::mutex watch_mutex;
+constinit base::Mutex watch_mutex;
 constinit std::atomic<FaultLook> looks{nullptr};  // release in watch_faults, acquire in the handler
 struct sigaction before;                          // written before the handler is in place
 

@@ -37,10 +37,10 @@ std::optional<FencedBlock> FencedBlocks::find(std::uintptr_t user) noexcept {
 template <class Use>
 void FencedBlocks::try_locked(Use use) noexcept {
     // The thread that faulted holds no lock of ours; who does is at work and soon done.
+    auto& uncounted = static_cast<std::mutex&>(mutex_);
     for (int tries = 0; tries < 100000; ++tries) {
-        if (mutex_.try_lock()) {
+        if (std::unique_lock lock(uncounted, std::try_to_lock); lock) {
             use();
-            mutex_.unlock();
             return;
         }
         std::this_thread::yield();

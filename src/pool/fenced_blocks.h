@@ -10,6 +10,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/held_locks.h"
 #include "pool/fence.h"
 
 namespace numapool::detail {
@@ -63,7 +64,7 @@ private:
     template <class Use>
     void try_locked(Use use) noexcept;
 
-    std::mutex mutex_;
+    base::Mutex mutex_;
     std::unordered_map<std::uintptr_t, Record> records_;  ///< by address, hidden; records stay in place
     Record* oldest_ = nullptr;
     Record* newest_ = nullptr;

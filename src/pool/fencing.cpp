@@ -54,6 +54,8 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
         // No page is faulted in for a sample's fences: where no idle memory has room for them there are none.
         if (cache.drain_large()) cache.arena().release_lapsed();
         taken = taken_of(cache.arena().take_idle_block(shape.inner_bytes, shape.alignment));
+        if (taken.address == nullptr && release_all_fenced())
+            taken = taken_of(cache.arena().take_idle_block(shape.inner_bytes, shape.alignment));
         if (taken.address == nullptr && bytes > base::kMaxSlabBlockBytes) {
             shape = FenceShape::open(bytes, alignment);
             taken = take(cache, bytes, alignment, failure);

@@ -13,15 +13,21 @@ namespace {
 constexpr std::uint64_t kEveryMs = 500;
 constexpr std::chrono::nanoseconds::rep kShare = 400;
 
-constinit std::atomic<std::uint64_t> next_ms{0};  // relaxed: guards no other memory
+// 0: nobody asked so far. Relaxed: guards no other memory.
+constinit std::atomic<std::uint64_t> next_ms{0};
 
 }  // namespace
 
 bool SampleClock::due() noexcept {
-    return os::coarse_milliseconds() >= next_ms.load(std::memory_order_relaxed);
+    const std::uint64_t now = os::coarse_milliseconds();
+    std::uint64_t next = next_ms.load(std::memory_order_relaxed);
+    // A process that ends soon pays for none.
+    if (next == 0) next_ms.compare_exchange_strong(next, now + kEveryMs, std::memory_order_relaxed);
+    return next != 0 && now >= next;
 }
 
 bool SampleClock::take() noexcept {
+    if (!due()) return false;
     const std::uint64_t now = os::coarse_milliseconds();
     std::uint64_t next = next_ms.load(std::memory_order_relaxed);
     return now >= next && next_ms.compare_exchange_strong(next, now + kEveryMs, std::memory_order_relaxed);
@@ -32,6 +38,6 @@ void SampleClock::spend(std::chrono::nanoseconds time) noexcept {
     next_ms.fetch_add(static_cast<std::uint64_t>(pause.count()), std::memory_order_relaxed);
 }
 
-void SampleClock::reset() noexcept { next_ms.store(0, std::memory_order_relaxed); }
+void SampleClock::reset() noexcept { next_ms.store(1, std::memory_order_relaxed); }
 
 }  // namespace numapool::detail

@@ -15,7 +15,7 @@ public:
     static bool take() noexcept;
     /// A sample took that long.
     static void spend(std::chrono::nanoseconds time) noexcept;
-    /// For tests: one is due.
+    /// For tests: one is due now.
     static void reset() noexcept;
 };
 
