@@ -211,6 +211,7 @@ private:
     }
 
     void misuse(unsigned what) {
+        if (machine_.watched()) return;
         if (what % 3 == 0) {
             const std::shared_ptr<ModelPool> pool = some_pool();
             Misuse(model_).request(*pool, pool, read_bad_wish(bytes_));
@@ -304,8 +305,9 @@ void interpret(std::span<const std::uint8_t> input, const std::string& origin) {
     if (input.empty()) return;
     trace().begin(origin);
     set_log_callback(receive, nullptr);
-    const std::unique_ptr<Machine> machine =
-        input.front() % 4 == kPlayedMachine ? played_machine() : real_machine();
+    const std::unique_ptr<Machine> machine = input.front() % 4 == kPlayedMachine
+                                                 ? played_machine()
+                                                 : real_machine(input.front() % 16 == kWatchedMachine);
     Interpreter(input.subspan(1), *machine).run();
 }
 

@@ -100,7 +100,7 @@ void PoolModel::check_refusal(const ModelPool& pool, const Wish& wish, ErrorCode
         // With nothing live and nothing in another thread's hands, all but a granule is there to be had.
         const std::size_t needed = most_block_bytes(std::max(wish.bytes, wish.request.alignment)) + 2 * kMiB;
         NUMAPOOL_FUZZ_CHECK(pool.all.live_buffers != 0 || pool.used_elsewhere || machine_.refuses() ||
-                                needed > *pool.options.max_bytes,
+                                machine_.watched() || needed > *pool.options.max_bytes,
                             words(why) + " although the pool is empty");
         return;
     }
@@ -147,8 +147,9 @@ void PoolModel::check_block(const ModelPool& pool, const Wish& wish, ModelBlock&
     NUMAPOOL_FUZZ_CHECK(info, "the pool does not know its block");
     block.block_bytes = info->bytes;
     NUMAPOOL_FUZZ_CHECK(info->bytes >= block.bytes, std::to_string(info->bytes) + " bytes");
-    NUMAPOOL_FUZZ_CHECK(alignment > kMinAlignment || info->bytes <= most_block_bytes(block.bytes),
-                        std::to_string(info->bytes) + " bytes for " + std::to_string(block.bytes));
+    NUMAPOOL_FUZZ_CHECK(
+        machine_.watched() || alignment > kMinAlignment || info->bytes <= most_block_bytes(block.bytes),
+        std::to_string(info->bytes) + " bytes for " + std::to_string(block.bytes));
     NUMAPOOL_FUZZ_CHECK(info->tier == tier_of(info->bytes), to_string(info->tier));
 
     Placement wanted = wish.request.placement;
@@ -162,7 +163,8 @@ void PoolModel::check_block(const ModelPool& pool, const Wish& wish, ModelBlock&
                                                        std::to_string(wanted.node()));
     block.place = place_of(info->placement);
 
-    const std::uintptr_t end = begin + info->bytes;
+    const std::uintptr_t end =
+        begin + (machine_.watched() ? std::max<std::size_t>(block.bytes, 1) : info->bytes);
     const auto next = occupied_.lower_bound(begin);
     NUMAPOOL_FUZZ_CHECK(next == occupied_.end() || next->first >= end,
                         "it overlaps the live block behind it");

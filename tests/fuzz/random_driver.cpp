@@ -28,7 +28,8 @@ constexpr const char* kUsage =
     "  --inputs N\n"
     "  --seed N         input number i is made from N + i, so a failed one comes again with --inputs 1\n"
     "  --length BYTES   of an input; 4096\n"
-    "  --machine real   only inputs for this machine; or 'played': one of four nodes that refuses things\n"
+    "  --machine real   only inputs for this machine; or 'played': one of four nodes that refuses things;\n"
+    "                   or 'watched': pools that watch all of their blocks for misuse\n"
     "  --replay FILE    does what the file says, once; libFuzzer writes such files\n";
 
 struct Wanted {
@@ -56,7 +57,8 @@ bool read(int count, char** words, Wanted& wanted) {
             wanted.seed = std::strtoull(value, nullptr, 10);
         else if (option == "--length")
             wanted.length = std::strtoull(value, nullptr, 10);
-        else if (option == "--machine" && (value == std::string("real") || value == std::string("played")))
+        else if (option == "--machine" && (value == std::string("real") || value == std::string("played") ||
+                                           value == std::string("watched")))
             wanted.machine = value;
         else if (option == "--replay")
             wanted.replay = value;
@@ -104,7 +106,9 @@ int main(int count, char** words) {
         std::string origin =
             "--inputs 1 --length " + std::to_string(wanted.length) + " --seed " + std::to_string(seed);
         if (!wanted.machine.empty()) {
-            input.front() = wanted.machine == "played" ? numapool::fuzz::kPlayedMachine : 0;
+            input.front() = wanted.machine == "played"    ? numapool::fuzz::kPlayedMachine
+                            : wanted.machine == "watched" ? numapool::fuzz::kWatchedMachine
+                                                          : 0;
             origin += " --machine " + wanted.machine;
         }
         numapool::fuzz::interpret(input, origin);

@@ -1,5 +1,7 @@
 // Owns: the public pool, on the machine that this runs on.
 // Must not know: anything beyond the public headers; the model.
+#include <cstdlib>
+
 #include "tested_pool.h"
 
 namespace numapool::fuzz {
@@ -62,7 +64,9 @@ private:
 
 class RealMachine final : public Machine {
 public:
+    explicit RealMachine(bool watched) : watched_(watched) {}
     std::unique_ptr<TestedPool> make_pool(const PoolOptions& options) override {
+        ::setenv("NUMAPOOL_CHECK", watched_ ? "1" : "0", 1);
         return std::make_unique<PublicPool>(options);
     }
     std::vector<int> nodes() const override {
@@ -80,11 +84,15 @@ public:
     void disturb(ByteReader&) override {}
     void calm() override {}
     bool refuses() const override { return false; }
+    bool watched() const override { return watched_; }
     bool placed_all() const override { return nodes().size() == 1; }
+
+private:
+    const bool watched_;
 };
 
 }  // namespace
 
-std::unique_ptr<Machine> real_machine() { return std::make_unique<RealMachine>(); }
+std::unique_ptr<Machine> real_machine(bool watched) { return std::make_unique<RealMachine>(watched); }
 
 }  // namespace numapool::fuzz

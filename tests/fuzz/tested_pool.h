@@ -60,12 +60,15 @@ public:
     virtual void calm() = 0;
     /// Whether the machine may be refusing things at present.
     virtual bool refuses() const = 0;
+    /// Whether pools watch all of their blocks for misuse: these are longer then, and who misuses one is told
+    /// off.
+    virtual bool watched() const { return false; }
     /// Whether it ever refused to place or tell of pages.
     virtual bool placed_all() const = 0;
 };
 
 /// The machine that this runs on, through the public headers.
-std::unique_ptr<Machine> real_machine();
+std::unique_ptr<Machine> real_machine(bool watched);
 /// One of four nodes, whose system calls can be refused. One at a time.
 std::unique_ptr<Machine> played_machine();
 

@@ -1,69 +1,25 @@
 // Owns: checks of blocks that are watched for misuse: what is found, what is told, what it costs.
 // Must not know: how records are kept.
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <fstream>
 #include <string>
-#include <thread>
+#include <utility>
+#include <vector>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "numapool/call_place.h"
-
-#include "os/memory_tools.h"
-#include "os/virtual_memory.h"
-#include "played_pool.h"
-#include "pool/sample_clock.h"
+#include "fencing_fixture.h"
 
 namespace numapool::detail {
 namespace {
 
 constexpr std::size_t kSizes[] = {1, 64, 100, 4096, 5000, 64 * kKiB, 300 * kKiB, kMiB, 3 * kMiB + 5};
 
-std::size_t mappings() {
-    std::ifstream maps("/proc/self/maps");
-    std::string line;
-    std::size_t count = 0;
-    while (std::getline(maps, line)) ++count;
-    return count;
-}
-
-/// Volatile, so that no compiler sees what is wrong with it.
-void write_to(void* block, std::ptrdiff_t offset, char value = 1) {
-    static_cast<volatile char*>(block)[offset] = value;
-}
-char read_from(const void* block, std::ptrdiff_t offset) {
-    return static_cast<const volatile char*>(block)[offset];
-}
-
-/// What a piece of the program that should be told off wrote to stderr.
-template <class Run>
-std::string told_by(Run run) {
-    testing::internal::CaptureStderr();
-    run();
-    return testing::internal::GetCapturedStderr();
-}
-
-class Fencing : public testing::Test {
-protected:
-    void SetUp() override {
-        if (os::tools_watch()) GTEST_SKIP() << "a tool watches the process: it finds these itself";
-    }
-    static void expect_consistent(const Statistics& s) {
-        EXPECT_EQ(s.memory_usage_bytes, s.live_bytes + s.idle_bytes);
-        EXPECT_LE(s.cache_hits, s.total_allocations);
-    }
-};
 using FencingDeathTest = Fencing;
-
-const char* const kOneNode = "numa:1 core:2 pu:1";
 
 /// A pool all of whose blocks are watched.
 struct Checked : PlayedPool {
@@ -196,157 +152,6 @@ TEST_F(FencingDeathTest, F25_WithoutMappingsAPatternTellsOnReturn) {
     FakeSystemCalls::allow_all();
     pool->trim(0, EvictionCause::kTrim);
     expect_consistent(pool->statistics());
-}
-
-/// A pool of which a block is watched now and then.
-class Sampled : public Fencing {
-protected:
-    void SetUp() override {
-        Fencing::SetUp();
-        SampleClock::reset();
-        static_cast<void>(SampleClock::take());  // none is due but where a test says so
-    }
-    static PoolOptions decaying() {
-        PoolOptions options = quiet_options();
-        options.idle_decay = std::chrono::hours(1);
-        return options;
-    }
-    /// A block that is the sample.
-    void* sample(std::size_t bytes, const Request& request = {}) {
-        SampleClock::reset();
-        pool_->decay(static_cast<std::uint32_t>(os::coarse_milliseconds()), 10);
-        const std::uint64_t before = pool_->statistics().fenced_allocations;
-        void* block = pool_.get(bytes, request);
-        EXPECT_EQ(pool_->statistics().fenced_allocations, before + 1);
-        return block;
-    }
-    PlayedPool pool_{decaying(), kOneNode, CheckMode::kSampled};
-};
-
-TEST_F(Sampled, TheReportNamesCallSitesAndPlaces) {
-    set_place_namer([](char* text, std::size_t bytes) noexcept {
-        static_cast<void>(std::snprintf(text, bytes, "train.py:12 in step"));
-    });
-    void* block = sample(100);
-    write_to(block, 100);
-    const std::string told = told_by([&] { PlayedPool::give(block); });
-    set_place_namer(nullptr);
-    EXPECT_THAT(told, testing::HasSubstr("it was handed out by thread " + std::to_string(::gettid()) +
-                                         ", train.py:12 in step:"));
-    EXPECT_THAT(told, testing::HasSubstr("unit_pool")) << "frames name their module";
-}
-
-// F24, F25: told, and the program goes on, and nobody else's bytes were touched.
-TEST_F(Sampled, F24_F25_MisuseIsToldAndTheProgramGoesOn) {
-    void* block = sample(4096);
-    ASSERT_NE(block, nullptr);
-    EXPECT_NE(told_by([&] { write_to(block, 4096); }).find("access out of bounds"), std::string::npos);
-    EXPECT_NE(told_by([&] { write_to(block, -1); }).find("access out of bounds"), std::string::npos);
-    EXPECT_EQ(told_by([&] { write_to(block, 4097); }), "") << "told once";
-    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
-    EXPECT_NE(told_by([&] { write_to(block, 7); }).find("use after return"), std::string::npos);
-    EXPECT_EQ(read_from(block, 7), 1);
-    EXPECT_EQ(pool_->statistics().misuses, 3U);
-    pool_->trim(0, EvictionCause::kTrim);
-    // What someone still writes to is never handed out again.
-    for (int i = 0; i < 2000; ++i) EXPECT_NE(pool_.get(4096), block);
-    EXPECT_EQ(read_from(block, 7), 1);
-}
-
-// F09
-TEST_F(Sampled, F09_ASecondReturnIsRefused) {
-    void* block = sample(100);
-    ASSERT_NE(block, nullptr);
-    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
-    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kAlreadyReturned);
-    EXPECT_FALSE(pool_->find_block(block));
-    expect_consistent(pool_->statistics());
-}
-
-// A sample of a large block takes memory that is idle, and what waits of it serves the next request that
-// needs it.
-TEST_F(Sampled, ALargeSampleFaultsNoPage) {
-    for (const std::size_t bytes : {24 * kMiB, 24 * kMiB + 100}) {
-        void* block = pool_.get(bytes);
-        std::memset(block, 1, bytes);
-        PlayedPool::give(block);
-        const std::uint64_t committed = pool_->statistics().memory_usage_bytes;
-        block = sample(bytes);
-        ASSERT_NE(block, nullptr);
-        EXPECT_EQ(pool_->statistics().memory_usage_bytes, committed);
-        EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
-        EXPECT_NE(told_by([&] { read_from(block, 12345); }), "") << "closed, not given away";
-        pool_->trim(0, EvictionCause::kTrim);
-    }
-}
-
-TEST_F(Sampled, WhatWaitsServesTheNextRequestThatNeedsIt) {
-    constexpr std::size_t kBytes = 24 * kMiB;
-    void* block = pool_.get(kBytes);
-    PlayedPool::give(block);
-    block = sample(kBytes);
-    ASSERT_NE(block, nullptr);
-    PlayedPool::give(block);
-    const Statistics before = pool_->statistics();
-    void* next = pool_.get(kBytes);
-    const Statistics after = pool_->statistics();
-    EXPECT_EQ(after.memory_usage_bytes, before.memory_usage_bytes);
-    EXPECT_EQ(after.cache_hits, before.cache_hits + 1);
-    std::memset(next, 1, kBytes);
-    PlayedPool::give(next);
-}
-
-TEST_F(Sampled, MappingsAreAsTheyWereOnceAllCameBack) {
-    void* warm = pool_.get(8 * kMiB);
-    std::memset(warm, 1, 8 * kMiB);
-    PlayedPool::give(warm);
-    const std::size_t before = mappings();
-    for (int i = 0; i < 3; ++i) {
-        void* block = sample(4 * kMiB + 100);
-        ASSERT_NE(block, nullptr);
-        EXPECT_GT(mappings(), before);
-        std::memset(block, 1, 4 * kMiB);
-        PlayedPool::give(block);
-        void* all = pool_.get(8 * kMiB);  // needs what waits
-        std::memset(all, 1, 8 * kMiB);
-        PlayedPool::give(all);
-        EXPECT_LE(mappings(), before + 1) << "one may begin where the arena grew";
-    }
-}
-
-// The short ways are closed for one request only.
-TEST_F(Sampled, ATickCallsForTheSampleAndTheShortWaysOpenAgain) {
-    PlayedPool::give(pool_.get(100));
-    void* block = pool_->allocate_hot(100);
-    ASSERT_NE(block, nullptr);
-    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
-    SampleClock::reset();
-    EXPECT_FALSE(pool_->watches_next());
-    pool_->decay(static_cast<std::uint32_t>(os::coarse_milliseconds()), 10);
-    EXPECT_TRUE(pool_->watches_next());
-    EXPECT_EQ(pool_->allocate_hot(100), nullptr);
-    block = pool_.get(100);
-    EXPECT_EQ(pool_->statistics().fenced_allocations, 1U);
-    EXPECT_FALSE(pool_->watches_next());
-    PlayedPool::give(block);
-    block = pool_->allocate_hot(100);
-    EXPECT_NE(block, nullptr);
-    PlayedPool::give(block);
-    pool_->decay(static_cast<std::uint32_t>(os::coarse_milliseconds()), 10);
-    EXPECT_FALSE(pool_->watches_next()) << "not before half a second";
-}
-
-TEST(SampleClock, OneInSoManyPartsOfTheTimeAtMost) {
-    SampleClock::reset();
-    EXPECT_TRUE(SampleClock::take());
-    EXPECT_FALSE(SampleClock::take());
-    SampleClock::reset();
-    const auto now = std::chrono::milliseconds(os::coarse_milliseconds());
-    SampleClock::spend((now - std::chrono::seconds(5)) / 400);
-    EXPECT_TRUE(SampleClock::due());
-    SampleClock::spend(std::chrono::milliseconds(10000) / 400);
-    EXPECT_FALSE(SampleClock::due());
-    SampleClock::reset();
 }
 
 // F32, F33: whatever the system refuses, nothing is lost.
