@@ -49,6 +49,12 @@ def test_f14_arrays_outlive_a_closed_pool() -> None:
     assert large.sum() == 3_000_000
 
 
+def test_f14_pools_go_with_their_last_array() -> None:
+    for _ in range(8500):  # more than can be alive at a time
+        array = numapool.MemoryPool().get_buffer(10)
+        array[:] = 1
+
+
 def test_f15_dropped_without_a_return(pool: numapool.MemoryPool) -> None:
     for _ in range(1_000_000):
         pool.get_buffer(100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import sys
 import weakref
 from typing import Any
 
@@ -115,6 +116,15 @@ def test_a_dtype_that_only_the_request_held_is_let_go(pool: numapool.MemoryPool)
     pool.trim()
     gc.collect()
     assert watcher() is None
+
+
+@pytest.mark.parametrize("shape", [(3, np.int64(4)), [3, np.int64(4)], (3, 4, 5, 6, 7, 8, 9, 1, 1), np.array([3, 4])])
+def test_no_request_keeps_what_it_only_reads(pool: numapool.MemoryPool, shape: Any) -> None:
+    count = sys.getrefcount(shape), sys.getrefcount(int), sys.getrefcount(None)
+    for _ in range(1000):
+        pool.return_buffer(pool.get_buffer(shape, int, None))
+    now = sys.getrefcount(shape), sys.getrefcount(int), sys.getrefcount(None)
+    assert max(abs(one - other) for one, other in zip(now, count, strict=True)) < 100
 
 
 def test_wrong_calls_stay_wrong_beside_good_ones(pool: numapool.MemoryPool) -> None:

@@ -112,6 +112,8 @@ TEST_F(BufferTest, ZeroedArraysAreZero) {
 TEST(Shapes, F02_OverflowIsToldBeforeAnythingHappens) {
     const std::size_t huge = std::size_t{1} << 33;
     EXPECT_THROW((Shape{huge, huge}.bytes(8)), ArgumentError);
+    EXPECT_THROW((Shape{huge, huge, 2}.bytes(8)), ArgumentError)
+        << "the last product is a small number again";
     EXPECT_THROW((Shape{std::size_t{1} << 62}.bytes(2)), ArgumentError);
     EXPECT_THROW((Shape{static_cast<std::size_t>(-3)}.bytes(1)), ArgumentError) << "F01: a negative extent";
     EXPECT_EQ((Shape{huge, huge, 0}.bytes(8)), 0U) << "an empty array overflows nothing";

@@ -48,6 +48,21 @@ TEST(MaxBytes, IsExact) {
     EXPECT_EQ(pool.get_statistics().peak_memory_bytes, 10 * kMiB);
 }
 
+// Memory is charged in slices, whatever bytes the limit and the request are.
+TEST(MaxBytes, RoomIsMadeForWholeSlices) {
+    const OnOneCpu here;
+    PoolOptions options = with_max_bytes(12 * kMiB + 1000);
+    options.movable = false;
+    MemoryPool pool(options);
+    std::vector<void*> blocks;
+    for (int i = 0; i < 6; ++i) blocks.push_back(pool.allocate(2 * kMiB));
+    for (const std::size_t i : {0U, 2U, 4U}) pool.deallocate(blocks[i]);
+    void* block = pool.try_allocate(4 * kMiB + 1);
+    EXPECT_NE(block, nullptr) << "with all that is idle given back";
+    pool.deallocate(block);
+    for (const std::size_t i : {1U, 3U, 5U}) pool.deallocate(blocks[i]);
+}
+
 TEST(MaxBytes, HoldsForSmallBuffersToo) {
     const OnOneCpu here;
     MemoryPool pool(with_max_bytes(kMiB));

@@ -123,6 +123,21 @@ TEST(EnvironmentVariables, F58_DisableMeansPlainAllocation) {
     EXPECT_EQ(pool.try_deallocate(a), ErrorCode::kForeignPointer);
 }
 
+// F27, F58
+TEST(EnvironmentVariables, F58_DisabledPoolsZeroToo) {
+    const Environment variable("NUMAPOOL_DISABLE", "1");
+    MemoryPool pool;
+    for (const bool zeroed : {false, true}) {
+        std::vector<void*> blocks;
+        for (int i = 0; i < 50; ++i) {
+            blocks.push_back(pool.allocate(1000, {.zeroed = zeroed}));
+            EXPECT_TRUE(!zeroed || holds(blocks.back(), 1000, 0));
+            fill(blocks.back(), 1000, 0x5E);
+        }
+        for (void* block : blocks) pool.deallocate(block);
+    }
+}
+
 TEST(EnvironmentVariables, DisableAtZeroIsNotSet) {
     const Environment variable("NUMAPOOL_DISABLE", "0");
     EXPECT_FALSE(MemoryPool().get_statistics().disabled);

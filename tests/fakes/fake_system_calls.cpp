@@ -155,7 +155,11 @@ long bind(void* address, std::size_t bytes, int mode, const unsigned long* mask,
           unsigned flags) {
     if (counted_and_refused(Call::kBind, __builtin_return_address(0), bytes)) return -1;
     const auto begin = reinterpret_cast<std::uintptr_t>(address);
-    BoundRange bound{begin, begin + bytes, mode & ~MPOL_MODE_FLAGS, nodes_in(mask, bits),
+    BoundRange bound{begin,
+                     begin + bytes,
+                     mode & ~MPOL_MODE_FLAGS,
+                     mode & MPOL_MODE_FLAGS,
+                     nodes_in(mask, bits),
                      (flags & MPOL_MF_MOVE) != 0};
     if (bound.nodes.empty()) {
         errno = EINVAL;
@@ -288,7 +292,7 @@ void FakeSystemCalls::allow_all() {
 
 void FakeSystemCalls::scatter(std::uintptr_t address, std::size_t bytes, int node) {
     const std::lock_guard lock(state().mutex);
-    state().binds.push_back({address, address + bytes, MPOL_PREFERRED, {node}, false});
+    state().binds.push_back({address, address + bytes, MPOL_PREFERRED, 0, {node}, false});
 }
 
 void FakeSystemCalls::fill_node(int node, int instead) {

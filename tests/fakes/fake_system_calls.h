@@ -28,6 +28,7 @@ struct BoundRange {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
     int mode = 0;  ///< without the kernel's mode flags
+    int mode_flags = 0;
     std::vector<int> nodes;
     bool moving = false;  ///< pages that were there already had to move
 };

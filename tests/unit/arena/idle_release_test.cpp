@@ -201,6 +201,23 @@ TEST_F(IdleReleaseTest, WhatLapsedWaitsForATickWhereMemoryDecays) {
     EXPECT_TRUE(put(arena, blocks[5])) << "without a thread for the ticks it goes at once";
 }
 
+TEST_F(IdleReleaseTest, AHitHasTheNewestCreditBeforeWhatLapsed) {
+    ArenaSettings bounded = settings(budget_);
+    bounded.max_credits = 2;
+    std::atomic<bool> decays{true};
+    bounded.decays = &decays;
+    NodeArena arena(bounded);
+    std::vector<Extent> blocks;
+    for (int i = 0; i < 4; ++i) blocks.push_back(take_new(arena, 4 * kMiB));
+    for (const Extent& block : blocks) put(arena, block);
+    ASSERT_EQ(arena.credits(), 2U);
+    EXPECT_NE(arena.take_idle_block(4 * kMiB, 64).address, 0U);
+    EXPECT_EQ(arena.credits(), 1U) << "the block that its credit stood for is in use";
+    arena.decay(now(), 1, 10'000);
+    arena.decay(now(), 1, 10'000);
+    EXPECT_EQ(arena.evicted(EvictionCause::kMaxBuffers).bytes, 8 * kMiB) << "all that lapsed";
+}
+
 TEST_F(IdleReleaseTest, CreditsGoWithTheMemoryTheyStoodFor) {
     std::vector<Extent> blocks;
     for (int i = 0; i < 3; ++i) blocks.push_back(take_new(arena_, 4 * kMiB));

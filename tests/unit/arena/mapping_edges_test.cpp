@@ -66,6 +66,12 @@ TEST_F(MappingEdgesTest, TheEndOfARangeIsNoEdge) {
     EXPECT_EQ(edges_saved(*range_, end - 3, end), 0U) << "one edge goes, one comes";
 }
 
+TEST_F(MappingEdgesTest, TheEdgeWhereWritableMemoryEndsGoesWithItsRange) {
+    range_->writable = 8 * base::kSlicesPerGranule;
+    mark_moved(*range_, 4, 8);
+    EXPECT_EQ(counted(), 2U) << "and none when the fixture has released the range";
+}
+
 TEST_F(MappingEdgesTest, LostPartsAreLeftOut) {
     EXPECT_EQ(kept(5, 100), (Parts{{5, 100}}));
     EXPECT_EQ(kept(5, 0), Parts{});

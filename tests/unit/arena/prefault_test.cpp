@@ -91,7 +91,8 @@ TEST_F(PrefaultTest, TheUnusedEndOfASlabStaysPrefaulted) {
     bin.put(arena_, &block->address, 1);
     bin.retire_empty(arena_, 0, 0);
     EXPECT_EQ(arena_.committed_bytes(), 4 * kMiB);
-    auto rest = arena_.take_new_block(3 * kMiB, 64);
+    // More than what no slab was made of.
+    auto rest = arena_.take_new_block(4 * kMiB - 4 * base::kSliceBytes, 64);
     ASSERT_TRUE(rest);
     EXPECT_EQ(rest->reused_bytes, 0U);
     EXPECT_TRUE(reads_zero(*rest));

@@ -48,6 +48,18 @@ TEST_F(SlabBinTest, ReturnedBlocksComeFirstAndAreCalledReused) {
     EXPECT_TRUE(again.reused);
 }
 
+// F09: past every seal, as when a block was written to between two returns.
+TEST_F(SlabBinTest, F09_ABlockThatIsPutTwiceLiesThereOnce) {
+    const auto blocks = take(3);
+    const std::uintptr_t twice[] = {blocks[1], blocks[1]};
+    EXPECT_EQ(bin_.put(arena_, twice, 2), 1U);
+    EXPECT_EQ(bin_.put(arena_, twice, 1), 0U);
+    EXPECT_EQ(bin_.used(), 2U);
+    std::uintptr_t got[3];
+    EXPECT_EQ(bin_.take_returned(got, 3), 1U);
+    EXPECT_EQ(bin_.used(), 3U);
+}
+
 TEST_F(SlabBinTest, TakesAsManyReturnedOnesAsThereAre) {
     const auto blocks = take(7);
     EXPECT_EQ(bin_.take_returned(nullptr, 0), 0U);

@@ -1,5 +1,8 @@
 // Owns: checks that idle pages moved together serve long requests without a fault.
 // Must not know: threads, pools. Refusals of the system are in stitching_faults_test.cpp.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <cinttypes>
 #include <cstdio>
@@ -202,6 +205,17 @@ std::vector<std::uintptr_t> mapping_starts(std::uintptr_t begin, std::uintptr_t 
     return starts;
 }
 
+/// How many of the mappings' starts inside the range the record does not know.
+std::size_t unknown_edges(const AddressRange& range) {
+    std::size_t unknown = 0;
+    for (const std::uintptr_t start : mapping_starts(range.base, range.address_of(range.slices))) {
+        EXPECT_EQ(start % base::kGranuleBytes, 0U);
+        const std::size_t granule = (start - range.base) / base::kGranuleBytes;
+        unknown += (range.mappings[granule] & kMayBegin) == 0 && start != range.address_of(range.writable);
+    }
+    return unknown;
+}
+
 TEST_F(Stitching, EveryEdgeThatTheKernelHasIsKnown) {
     ArenaSettings with = settings(budget_);
     with.huge_pages = HugePages::kAuto;
@@ -218,16 +232,27 @@ TEST_F(Stitching, EveryEdgeThatTheKernelHasIsKnown) {
         fill(held.back(), 1);
         if (step % 100 == 50) arena.release_idle(4 * kMiB, ReleaseScope::kGranules, EvictionCause::kTrim);
         if (step % 20 != 0) continue;
-        const AddressRange& range = *find_range(held[0].address);
-        for (const std::uintptr_t start : mapping_starts(range.base, range.address_of(range.slices))) {
-            ASSERT_EQ(start % base::kGranuleBytes, 0U);
-            const std::size_t granule = (start - range.base) / base::kGranuleBytes;
-            EXPECT_TRUE((range.mappings[granule] & kMayBegin) != 0 ||
-                        start == range.address_of(range.writable))
-                << "granule " << granule << " at step " << step;
-        }
+        ASSERT_EQ(unknown_edges(*find_range(held[0].address)), 0U) << "at step " << step;
     }
     EXPECT_GT(moved_edges(), 0U);
+}
+
+// F20: what a child makes writable the kernel does not join to what it has of its parent.
+TEST_F(Stitching, F20_AForkedChildKnowsItsEdges) {
+    const Extent before = take_new(arena_, 6 * kMiB);
+    const pid_t child = ::fork();
+    ASSERT_NE(child, -1);
+    if (child == 0) {
+        take_new(arena_, 6 * kMiB);
+        const AddressRange& range = *find_range(before.address);
+        const bool joined = mapping_starts(range.base, range.address_of(range.writable)).empty();
+        ::_exit(unknown_edges(range) != 0 ? 1 : joined ? 2 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "this kernel joins them";
+    EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(Stitching, NothingMovesUnlessItMay) {

@@ -43,6 +43,8 @@ TEST(MemoryPolicy, NamesTheHighestNodeToo) {
     EXPECT_EQ(binds[0].nodes, std::vector{NodeMask::kMaxNodes - 1});
     EXPECT_EQ(binds[1].mode, MPOL_INTERLEAVE);
     EXPECT_EQ(binds[1].nodes, (std::vector{1, NodeMask::kMaxNodes - 1}));
+    for (const fakes::BoundRange& bound : binds)
+        EXPECT_EQ(bound.mode_flags, MPOL_F_STATIC_NODES) << "a cpuset that changes renumbers no node";
 }
 
 TEST(MemoryPolicy, RefusalIsToldByValue) {

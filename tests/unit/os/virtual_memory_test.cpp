@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include <gtest/gtest.h>
 
 #include "fakes/fake_system_calls.h"
 #include "os/system_calls.h"
+#include "os/text_file.h"
 
 namespace numapool::os {
 namespace {
@@ -29,6 +31,19 @@ TEST(VirtualMemory, ReservesAtTheAlignmentAskedFor) {
     EXPECT_EQ(start % alignment, 0U);
     EXPECT_EQ(resident_bytes(start, 4 * kMiB), 0U);
     EXPECT_EQ(release(start, 4 * kMiB), 0);
+}
+
+TEST(VirtualMemory, KeepsNoAddressesBesideThoseAskedFor) {
+    const auto mapped_bytes = [] {
+        // The first number of the file.
+        return std::stoull(read_text_file("/proc/self/statm").value()) * page_bytes();
+    };
+    const std::size_t before = mapped_bytes();
+    const std::uintptr_t start = reserve(4 * kMiB, std::size_t{1} << 30);
+    ASSERT_NE(start, 0U);
+    EXPECT_LT(mapped_bytes() - before, 8 * kMiB) << "of the gigabyte that aligning took";
+    release(start, 4 * kMiB);
+    EXPECT_LT(mapped_bytes() - before, 4 * kMiB);
 }
 
 TEST(VirtualMemory, PagesAppearOnTouchAndReadZeroAfterDecommit) {

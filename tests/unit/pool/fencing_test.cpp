@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "fencing_fixture.h"
+#include "pool/fenced_blocks.h"
 
 namespace numapool::detail {
 namespace {
@@ -145,8 +146,10 @@ TEST_F(FencingDeathTest, F25_WithoutMappingsAPatternTellsOnReturn) {
     ASSERT_NE(block, nullptr);
     EXPECT_DEATH((write_to(block, 100), PlayedPool::give(block)), "written out of bounds: .* 1 bytes behind");
     EXPECT_DEATH((write_to(block, -1), PlayedPool::give(block)), "written out of bounds: .* 1 bytes before");
-    EXPECT_DEATH((PlayedPool::give(block), write_to(block, 5), pool->trim(0, EvictionCause::kTrim)),
-                 "written after return: .* at byte 5");
+    for (const std::ptrdiff_t byte : {0, 5, 99}) {
+        EXPECT_DEATH((PlayedPool::give(block), write_to(block, byte), pool->trim(0, EvictionCause::kTrim)),
+                     "written after return: .* at byte " + std::to_string(byte));
+    }
     EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
     EXPECT_EQ(PlayedPool::give(first), ErrorCode::kOk);
     FakeSystemCalls::allow_all();
@@ -199,6 +202,30 @@ TEST_F(Fencing, F26_ZeroOnReturnLeavesNoSecretBehind) {
         EXPECT_TRUE(std::none_of(at, at + 100, [](unsigned char byte) { return byte == 0x77; }));
         PlayedPool::give(first);
     }
+}
+
+TEST(FencedBlocksTest, TheOldestGoesWhenThereAreTooManyOrTheyAreTooLarge) {
+    FencedBlocks blocks;
+    for (std::uintptr_t i = 1; i <= 3; ++i) {
+        FencedBlock block;
+        block.inner = i * kMiB;
+        block.inner_bytes = kMiB;
+        ASSERT_TRUE(blocks.add(block));
+        ASSERT_TRUE(blocks.begin_return(block.user(), {}, 0));
+        EXPECT_FALSE(blocks.begin_return(block.user(), {}, 0)) << "F09";
+        blocks.keep(block);
+    }
+    EXPECT_FALSE(blocks.take_surplus(3, 3 * kMiB));
+    const auto too_large = blocks.take_surplus(3, 3 * kMiB - 1);
+    ASSERT_TRUE(too_large);
+    EXPECT_EQ(too_large->inner, kMiB);
+    EXPECT_FALSE(blocks.take_surplus(2, 2 * kMiB));
+    const auto too_many = blocks.take_surplus(1, 2 * kMiB);
+    ASSERT_TRUE(too_many);
+    EXPECT_EQ(too_many->inner, 2 * kMiB);
+    EXPECT_FALSE(blocks.take_surplus(1, 0)) << "the last one waits whatever its size";
+    EXPECT_TRUE(blocks.take_surplus(0, 0)) << "unless none shall";
+    EXPECT_EQ(blocks.waiting(), 0U);
 }
 
 // F20

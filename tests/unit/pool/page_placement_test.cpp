@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -112,6 +113,20 @@ TEST_F(PagePlacement, F39_PagesThatCannotMoveAreCountedAndToldOnce) {
     EXPECT_EQ(node.fallback_allocations, 2U);
     EXPECT_EQ(node.pages_verified, 0U);
     EXPECT_LE(messages.count("buffer for node 1"), 1U);
+}
+
+// A process of its own, since it is told once in each.
+using PagePlacementDeathTest = PagePlacement;
+TEST_F(PagePlacementDeathTest, F39_PagesOfALargeBufferElsewhereAreTold) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            PlayedPool pool;
+            FakeSystemCalls::fill_node(1, 3);
+            cycle(pool, 1, 30 * kMiB);
+            std::_Exit(0);
+        },
+        testing::ExitedWithCode(0), "pages of a buffer for node 1 lie on other nodes");
 }
 
 TEST_F(PagePlacement, BindNoneLooksNothingUp) {

@@ -1,7 +1,9 @@
 // Owns: checks of the samples among a pool's blocks: how they come about, what is told, what they cost.
 // Must not know: how a sample's misuse is found.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -81,6 +83,24 @@ TEST_F(Sampled, F24_F25_MisuseIsToldAndTheProgramGoesOn) {
     // What someone still writes to is never handed out again.
     for (int i = 0; i < 2000; ++i) EXPECT_NE(pool_.get(4096), block);
     EXPECT_EQ(read_from(block, 7), 1);
+}
+
+// The program was interrupted where it may be about to look at errno.
+TEST_F(Sampled, AReportLeavesErrnoAlone) {
+    void* block = sample(4096);
+    ASSERT_NE(block, nullptr);
+    const int told_to = ::dup(STDERR_FILENO);
+    const int nowhere = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(::dup2(nowhere, STDERR_FILENO), STDERR_FILENO) << "where writing fails";
+    errno = ENOTTY;
+    write_to(block, 4096);
+    const int after = errno;
+    ::dup2(told_to, STDERR_FILENO);
+    ::close(told_to);
+    ::close(nowhere);
+    EXPECT_EQ(after, ENOTTY);
+    EXPECT_EQ(pool_->statistics().misuses, 1U);
+    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
 }
 
 // F09

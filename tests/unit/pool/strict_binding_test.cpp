@@ -96,10 +96,13 @@ TEST_P(StrictBinding, F39_AFullNodeIsAnErrorAndNothingCountsAsLive) {
     EXPECT_EQ(statistics.idle_bytes, statistics.memory_usage_bytes);
     EXPECT_LT(statistics.nodes[1].verified_ratio, 1.0);
     EXPECT_GT(statistics.nodes[1].pages_looked_up, 0U);
+    pool->trim(0, EvictionCause::kTrim);
+    EXPECT_EQ(pool->statistics().memory_usage_bytes, 0U) << "nothing counts as held for good";
     FakeSystemCalls::fill_node(-1, -1);
     void* block = pool.get_on(1, GetParam());
     EXPECT_NE(block, nullptr) << "the node has room again";
     PlayedPool::give(block);
+    EXPECT_EQ(pool->statistics().live_buffers, 0U) << "what was given up serves again, or is gone";
 }
 
 TEST_P(StrictBinding, ARequestCanBeStricterThanItsPoolAndLaxer) {

@@ -100,6 +100,9 @@ TEST_F(Version2, MountPointsMayHaveSpaces) {
     files.write("/proc/self/mountinfo", "30 23 0:26 / /my\\040groups rw - cgroup2 cgroup rw\n");
     files.write("/my groups/g/memory.max", bytes(64));
     EXPECT_EQ(read_memory_limit(files.root()).limit_bytes, 64 * kMiB);
+    files.write("/proc/self/mountinfo", "30 23 0:26 / /my\\134groups rw - cgroup2 cgroup rw\n");
+    files.write("/my\\groups/g/memory.max", bytes(32));
+    EXPECT_EQ(read_memory_limit(files.root()).limit_bytes, 32 * kMiB) << "or backslashes";
 }
 
 class Version1 : public testing::Test {
