@@ -33,6 +33,7 @@ void PoolCore::call_for_sample() noexcept {
 
 bool PoolCore::wants_sample(BindMode mode) noexcept {
     if (settings_.check != CheckMode::kSampled) return false;
+    if (options_.idle_decay) DecayThread::wake();  // who calls for the next one
     if (sample_called_for_.load(std::memory_order_relaxed)) {
         const std::lock_guard lock(growth_mutex_);
         sample_called_for_.store(false, std::memory_order_relaxed);
