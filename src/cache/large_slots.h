@@ -57,19 +57,19 @@ public:
         leave();
         return found;
     }
-    /// Owner only. Keeps the block if one of the slots that may be used is empty, and marks it as cached.
+    /// Owner only. Keeps the block, which is marked as cached, if one of the slots that may be used is empty.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
-        if (!enter()) return false;
-        Slot* at = slots_.data();
-        while (at != end_ && at->get() != 0) ++at;
-        const bool room = at != end_;
-        if (room) {
-            at->kept = kept;
-            kept.mark(arena::BlockState::kCached);
-            at->set(block);
-        }
-        leave();
-        return room;
+        return put_if(block, kept, [] { return true; });
+    }
+    /// Owner only. The same for a block that was seen to be live, which it marks as cached, unless that is
+    /// done by now: of all threads that return it at once one puts it.
+    bool put_live(std::uintptr_t block, const KeptBlock& kept, arena::SliceEntry seen) noexcept {
+        return put_if(block, kept, [&] {
+            std::uint64_t live = seen.word();
+            // Relaxed, with the others that try the same: it says who, and the block goes on as any other.
+            return kept.entry->compare_exchange_weak(live, seen.with(arena::BlockState::kCached).word(),
+                                                     std::memory_order_relaxed);
+        });
     }
     /// Owner only. Empties the slot whose turn it is.
     std::uintptr_t evict() noexcept {
@@ -143,6 +143,20 @@ private:
         return false;
     }
     void leave() noexcept { busy_.store(false, std::memory_order_release); }
+
+    template <class May>
+    bool put_if(std::uintptr_t block, const KeptBlock& kept, May may) noexcept {
+        if (!enter()) return false;
+        Slot* at = slots_.data();
+        while (at != end_ && at->get() != 0) ++at;
+        const bool kept_here = at != end_ && may();
+        if (kept_here) {
+            at->kept = kept;
+            at->set(block);
+        }
+        leave();
+        return kept_here;
+    }
 
     template <class Visit>
     void empty_slots(Visit visit) noexcept {

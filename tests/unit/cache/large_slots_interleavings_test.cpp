@@ -25,6 +25,7 @@ constexpr unsigned kOwner = 0;
 constexpr unsigned kThief = 1;
 constexpr std::size_t kBytes = std::size_t{1} << 20;
 constexpr std::size_t kSlices = kBytes / base::kSliceBytes;
+constexpr SliceEntry kLive = SliceEntry::block(kSlices, BlockState::kLive);
 constexpr std::size_t kBlocks = 2;
 
 /// What each does, a letter a step. The owner: put, take, evict, all out, robbed. The thief: steal, look.
@@ -95,7 +96,7 @@ private:
         for (std::size_t block = 0; block < kBlocks; ++block) {
             if (!held_[block]) continue;
             contents_[block].store(1, std::memory_order_relaxed);  // its last holder's
-            held_[block] = !slots_.put(address_of(block), {kBytes, &entries_[block]});
+            held_[block] = !slots_.put_live(address_of(block), {kBytes, &entries_[block]}, kLive);
             return;
         }
     }
@@ -180,7 +181,70 @@ TEST(LargeSlotsInterleavings, F28_NothingIsStolenWithoutTheBarrier) {
     EXPECT_EQ(found.wrong, "") << found.way;
 }
 
+/// By mistake each thread returns the same block, and asks for one then.
+template <class Sync>
+class DoubleReturn : public fakes::Meeting {
+    using Slots = BasicLargeSlots<Sync>;
+
+public:
+    explicit DoubleReturn(unsigned threads) : threads_(threads) {
+        for (Slots& slots : slots_) slots.set_limit(1);
+    }
+    void run(unsigned thread) override {
+        put_[thread] = slots_[thread].put_live(kBlock, {kBytes, &entry_}, kLive);
+        const typename Slots::KeptBlock* kept = nullptr;
+        taken_[thread] = slots_[thread].take(kBytes, 64, kept) != 0;
+    }
+    std::string wrong() override {
+        int put = 0;
+        int taken = 0;
+        for (unsigned thread = 0; thread < threads_; ++thread) {
+            put += put_[thread];
+            taken += taken_[thread];
+        }
+        if (put != 1) return std::to_string(put) + " threads returned the block";
+        return taken == 1 ? "" : "whoever returned it did not get it again";
+    }
+
+private:
+    static constexpr std::uintptr_t kBlock = std::uintptr_t{1} << 20;
+    static constexpr unsigned kMost = 3;
+
+    const unsigned threads_;
+    std::array<Slots, kMost> slots_;
+    typename Sync::template Atomic<std::uint64_t> entry_{kLive.word()};
+    std::array<bool, kMost> put_{};
+    std::array<bool, kMost> taken_{};
+};
+
+TEST(LargeSlotsInterleavings, F18_OfThreadsThatReturnTheSameBlockOneDoes) {
+    for (const unsigned threads : {2U, 3U}) {
+        if (fakes::kSlowRuns && threads > 2) break;
+        const Exploration found = explore<DoubleReturn<PlayedSync>>(threads, threads);
+        EXPECT_EQ(found.wrong, "") << found.way;
+        std::cout << threads << " threads: " << found.figures() << "\n";
+    }
+}
+
 // What follows is broken on purpose: the search must find it.
+
+/// Looks and then stores, as if nobody else could come between.
+struct LookThenStore : PlayedSync {
+    template <class T>
+    struct Atomic : PlayedSync::Atomic<T> {
+        using PlayedSync::Atomic<T>::Atomic;
+        bool compare_exchange_weak(T& expected, T next, std::memory_order order) noexcept {
+            if (this->load(order) != expected) return false;
+            this->store(next, order);
+            return true;
+        }
+    };
+};
+
+TEST(LargeSlotsInterleavings, F18_AClaimInTwoStepsIsFound) {
+    const Exploration found = explore<DoubleReturn<LookThenStore>>(2U, 2U);
+    EXPECT_EQ(found.wrong, "2 threads returned the block") << found.way;
+}
 
 /// The barrier says that it worked and did nothing.
 struct EmptyBarrier : PlayedSync {

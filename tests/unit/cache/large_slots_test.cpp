@@ -72,14 +72,34 @@ TEST(LargeSlots, TakesOnlyWhatIsAligned) {
 TEST(LargeSlots, TellWhatTheyKnowOfABlock) {
     LargeSlots slots;
     slots.set_limit(1);
-    std::atomic<std::uint64_t> word{0};
-    ASSERT_TRUE(slots.put(0x100000, {2 * kMiB, &word}));
+    const arena::SliceEntry live = arena::SliceEntry::block(32, arena::BlockState::kLive);
+    std::atomic<std::uint64_t> word{live.word()};
+    ASSERT_TRUE(slots.put_live(0x100000, {2 * kMiB, &word}, live));
     EXPECT_EQ(word.load(), arena::SliceEntry::block(32, arena::BlockState::kCached).word());
     const KeptBlock* kept = nullptr;
     ASSERT_EQ(slots.take(2 * kMiB, 64, kept), 0x100000U);
     EXPECT_EQ(kept->bytes, 2 * kMiB);
     kept->mark(arena::BlockState::kLive);
     EXPECT_TRUE(arena::SliceEntry(word.load()).is_live_block());
+}
+
+TEST(LargeSlots, F18_OnlyALiveBlockIsPut) {
+    LargeSlots slots;
+    slots.set_limit(1);
+    const arena::SliceEntry live = arena::SliceEntry::block(32, arena::BlockState::kLive);
+    for (const arena::SliceEntry other :
+         {live.with(arena::BlockState::kCached), live.with(arena::BlockState::kNew),
+          arena::SliceEntry::block(33, arena::BlockState::kLive), arena::SliceEntry()}) {
+        std::atomic<std::uint64_t> word{other.word()};
+        EXPECT_FALSE(slots.put_live(0x100000, {2 * kMiB, &word}, live)) << other.word();
+        EXPECT_EQ(word.load(), other.word());
+        EXPECT_EQ(slots.filled(), 0U);
+    }
+    std::atomic<std::uint64_t> word{live.word()};
+    EXPECT_TRUE(slots.put_live(0x100000, {2 * kMiB, &word}, live));
+    std::atomic<std::uint64_t> next{live.word()};
+    EXPECT_FALSE(slots.put_live(0x200000, {2 * kMiB, &next}, live)) << "no slot is empty";
+    EXPECT_EQ(next.load(), live.word()) << "and so it stays live";
 }
 
 TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
