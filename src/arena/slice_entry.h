@@ -60,11 +60,6 @@ public:
     constexpr BlockState state() const noexcept {
         return static_cast<BlockState>(word_ >> kDetailShift & kTagMask);
     }
-    /// The same block in another state.
-    constexpr SliceEntry with(BlockState state) const noexcept {
-        return SliceEntry((word_ & ~(kTagMask << kDetailShift)) | static_cast<std::uint64_t>(state)
-                                                                      << kDetailShift);
-    }
     constexpr RunKind kind() const noexcept { return static_cast<RunKind>(word_ >> kDetailShift & kTagMask); }
     constexpr std::uint64_t word() const noexcept { return word_; }
 

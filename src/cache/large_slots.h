@@ -34,6 +34,13 @@ public:
             entry->store(arena::SliceEntry::block(bytes / base::kSliceBytes, state).word(),
                          std::memory_order_relaxed);
         }
+        /// Whether the block is as the slot got it. It is not if it lay in two places, returned by two
+        /// threads at once, and was handed out from the other one.
+        bool lies_ready() const noexcept {
+            const auto ready =
+                arena::SliceEntry::block(bytes / base::kSliceBytes, arena::BlockState::kCached);
+            return entry->load(std::memory_order_relaxed) == ready.word();
+        }
     };
 
     static constexpr std::uint32_t kSlots = 4;
@@ -49,6 +56,7 @@ public:
             const std::uintptr_t block = slot.get();
             // Every large block starts at a slice.
             if (block == 0 || (alignment > base::kSliceBytes && (block & (alignment - 1)) != 0)) continue;
+            if (!slot.kept.lies_ready()) continue;  // leaves with the slot's next block
             kept = &slot.kept;
             slot.set(0);
             found = block;
@@ -57,38 +65,39 @@ public:
         leave();
         return found;
     }
-    /// Owner only. Keeps the block, which is marked as cached, if one of the slots that may be used is empty.
+    /// Owner only. Keeps the block if one of the slots that may be used is empty, and marks it as cached.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
-        return put_if(block, kept, [] { return true; });
-    }
-    /// Owner only. The same for a block that was seen to be live, which it marks as cached, unless that is
-    /// done by now: of all threads that return it at once one puts it.
-    bool put_live(std::uintptr_t block, const KeptBlock& kept, arena::SliceEntry seen) noexcept {
-        return put_if(block, kept, [&] {
-            std::uint64_t live = seen.word();
-            // Relaxed, with the others that try the same: it says who, and the block goes on as any other.
-            return kept.entry->compare_exchange_weak(live, seen.with(arena::BlockState::kCached).word(),
-                                                     std::memory_order_relaxed);
-        });
+        if (!enter()) return false;
+        Slot* at = slots_.data();
+        while (at != end_ && at->get() != 0) ++at;
+        const bool room = at != end_;
+        if (room) {
+            at->kept = kept;
+            kept.mark(arena::BlockState::kCached);
+            at->set(block);
+        }
+        leave();
+        return room;
     }
     /// Owner only. Empties the slot whose turn it is.
-    std::uintptr_t evict() noexcept {
+    std::uintptr_t evict(KeptBlock& kept) noexcept {
         if (limit() == 0 || !enter()) return 0;
         Slot& slot = slots_[turn_++ % limit()];
         const std::uintptr_t block = slot.get();
+        kept = slot.kept;
         slot.set(0);
         leave();
         return block;
     }
-    /// Owner only. Empties all, with visit(block) for each.
+    /// Owner only. Empties all, with visit(block, kept) for each.
     template <class Visit>
     void empty(Visit visit) noexcept {
         if (!enter()) return;
         empty_slots(visit);
         leave();
     }
-    /// Any thread, one at a time. Takes all blocks from the owner, with visit(block) for each; none if there
-    /// is no barrier, or the owner does not come out.
+    /// Any thread, one at a time. Takes all blocks from the owner, with visit(block, kept) for each; none if
+    /// there is no barrier, or the owner does not come out.
     template <class Visit>
     void steal(Visit visit) noexcept {
         if (filled() == 0) return;
@@ -144,27 +153,13 @@ private:
     }
     void leave() noexcept { busy_.store(false, std::memory_order_release); }
 
-    template <class May>
-    bool put_if(std::uintptr_t block, const KeptBlock& kept, May may) noexcept {
-        if (!enter()) return false;
-        Slot* at = slots_.data();
-        while (at != end_ && at->get() != 0) ++at;
-        const bool kept_here = at != end_ && may();
-        if (kept_here) {
-            at->kept = kept;
-            at->set(block);
-        }
-        leave();
-        return kept_here;
-    }
-
     template <class Visit>
     void empty_slots(Visit visit) noexcept {
         for (Slot& slot : slots_) {
             const std::uintptr_t block = slot.get();
             if (block == 0) continue;
             slot.set(0);
-            visit(block);
+            visit(block, slot.kept);
         }
     }
 

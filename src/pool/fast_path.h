@@ -56,14 +56,14 @@ namespace numapool::detail {
 }
 
 /// Puts the large block that starts at `address`, at the slice that `word` tells of, into a slot; false, and
-/// nothing is done, if no live one does, no slot is empty, or another thread returns it at this moment.
+/// nothing is done, if no live one does or no slot is empty.
 [[gnu::always_inline]] inline bool put_ready_large(cache::ArenaCache& cache, std::atomic<std::uint64_t>& word,
                                                    std::uintptr_t address, ReturnedBy by,
                                                    const PoolOptions& options) noexcept {
     const arena::SliceEntry entry(word.load(std::memory_order_relaxed));
     if (!entry.is_live_block()) return false;
     const cache::KeptBlock kept{entry.slices() * base::kSliceBytes, &word};
-    if (!cache.large().put_live(address, kept, entry)) return false;
+    if (!cache.large().put(address, kept)) return false;
     cache.figures.large_bytes_back.add(kept.bytes);
     if (by == ReturnedBy::kDestructor) cache.figures.auto_returns.add(1);
     if (options.idle_decay) DecayThread::wake();

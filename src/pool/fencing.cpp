@@ -97,7 +97,10 @@ std::optional<ErrorCode> PoolCore::return_fenced(std::uintptr_t address, Returne
     if (!found) return ErrorCode::kAlreadyReturned;
     FencedBlock& block = *found;
     if (const Damage damage = block.overrun()) report_damage(block, damage);
-    if (!block.settled) settle(*arena::find_range(block.inner), block.inner);
+    if (!block.settled) {
+        settle(*arena::find_range(block.inner), block.inner);
+        arena::mark_block(block.inner, arena::BlockState::kFenced);
+    }
     const auto give_up = [&](bool keep) {
         if (options_.zero_on_return) std::memset(reinterpret_cast<void*>(address), 0, block.bytes);
         block.shut(this);
@@ -152,7 +155,8 @@ bool PoolCore::release_fenced(FencedBlock block) noexcept {
     arena::mark_block(block.inner, arena::BlockState::kCached);
     arena::AddressRange& range = *arena::find_range(block.inner);
     const std::size_t in_slots = arenas_[block.arena].shared->budget.large_blocks.drawn();
-    if (arena.put_block(range, range.index_of(block.inner), in_slots)) arena.release_lapsed();
+    if (arena.put_block(range, range.index_of(block.inner), block.inner_bytes, in_slots))
+        arena.release_lapsed();
     return true;
 }
 

@@ -177,8 +177,8 @@ void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::si
 }
 
 void PoolCore::settle(arena::AddressRange& range, std::uintptr_t address) noexcept {
+    const std::size_t bytes = arena::mark_block(address, arena::BlockState::kLive);
     if (closed()) return;
-    const std::size_t bytes = range.entry(range.index_of(address)).slices() * base::kSliceBytes;
     arena::NodeArena& arena = *arena_at(range.arena_index);
     const arena::PageCheck check = arena.check_pages(address, bytes, arena.policy_error() == 0);
     if (check.elsewhere == 0) return;

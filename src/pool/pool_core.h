@@ -174,7 +174,7 @@ private:
     void report(std::uint32_t index, const Placing& placing) noexcept;
     /// Gives the pages of a block back that does not lie where it should, then the block.
     void discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept;
-    /// Looks up the pages of a block that was kNew until its holder returned it just now.
+    /// Looks the pages of a kNew block up that its holder returns; from then on it is an ordinary one.
     void settle(arena::AddressRange& range, std::uintptr_t address) noexcept;
     /// Faults pages in, on the node where they shall lie even if the kernel could not be told of it.
     int populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept;
@@ -268,8 +268,8 @@ private:
     std::size_t live_bytes() noexcept;
     /// By what was counted.
     bool anything_live() noexcept;
-    /// Whether every small and medium block is in its slab again, looked at one by one: a block that was
-    /// returned twice may have been counted for another. Empties all caches: for a released pool.
+    /// Whether no block is held, looked at one by one: one that was returned twice may have been counted for
+    /// another. Empties all caches: for a released pool.
     bool all_back() noexcept;
 
     const PoolOptions options_;

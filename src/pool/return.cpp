@@ -15,19 +15,9 @@ using arena::AddressRange;
 using arena::BlockState;
 using arena::SliceEntry;
 
-/// Makes the calling thread the one that takes back the large block at `slice`, marked as cached from then
-/// on; false if nobody holds it, or another thread was first. `entry` is what the slice table says of it.
-bool claim(AddressRange& range, std::size_t slice, SliceEntry entry) noexcept {
-    if (!entry.is_held_block()) return false;
-    std::uint64_t held = entry.word();
-    // Relaxed, with LargeSlots::put_live and itself: it says who, and the block goes on as any other.
-    return range.entries[slice].compare_exchange_strong(held, entry.with(BlockState::kCached).word(),
-                                                        std::memory_order_relaxed);
-}
-
-/// What an address is that could not be claimed as a large block's.
-ErrorCode refuse(const AddressRange& range, std::size_t slice, SliceEntry entry,
-                 std::uintptr_t address) noexcept {
+/// What an address that is no live block is.
+ErrorCode refuse(const AddressRange& range, std::size_t slice, std::uintptr_t address) noexcept {
+    const SliceEntry entry = range.entry(slice);
     if (address != range.address_of(slice)) return ErrorCode::kInteriorPointer;
     if (entry.is_block() || entry.is_free_run()) return ErrorCode::kAlreadyReturned;
     return ErrorCode::kInteriorPointer;
@@ -79,8 +69,8 @@ ErrorCode PoolCore::return_unwatched(AddressRange& range, std::uintptr_t address
         }
         if (lies_ready(range, address)) return ErrorCode::kAlreadyReturned;
         static_cast<void>(arena::unseal(address));  // its holder wrote just that word
-    } else if (address != range.address_of(slice) || !claim(range, slice, entry)) {
-        return refuse(range, slice, entry, address);
+    } else if (!entry.is_held_block() || address != range.address_of(slice)) {
+        return refuse(range, slice, address);
     } else if (!entry.is_live_block()) {
         settle(range, address);
     }
@@ -151,9 +141,10 @@ void PoolCore::take_back(cache::ArenaCache& cache, std::uintptr_t address, bool 
         }
         return;
     }
+    range.set_entry(slice, SliceEntry::block(entry.slices(), BlockState::kCached));
     if (keep) {
         cache.free_past_slots(address, {entry.slices() * base::kSliceBytes, &range.entries[slice]});
-    } else if (cache.put_large(address)) {
+    } else if (cache.put_large(address, entry.slices() * base::kSliceBytes)) {
         cache.arena().release_lapsed();
     }
 }
