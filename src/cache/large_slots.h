@@ -26,58 +26,58 @@ class BasicLargeSlots {
 public:
     /// What a slot knows of its block.
     struct KeptBlock {
-        std::size_t bytes = 0;
+        std::size_t bytes = 0;                   ///< whole slices
         Atomic<std::uint64_t>* entry = nullptr;  ///< the word of its SliceEntry
 
-        /// Relaxed, as all entries: see AddressRange.
-        void mark(arena::BlockState state) const noexcept {
-            entry->store(arena::SliceEntry::block(bytes / base::kSliceBytes, state).word(),
-                         std::memory_order_relaxed);
+        arena::SliceEntry as(arena::BlockState state) const noexcept {
+            return arena::SliceEntry::block_of(bytes, state);
         }
-        /// Whether the block is as the slot got it. It is not if it lay in two places, returned by two
-        /// threads at once, and was handed out from the other one.
-        bool lies_ready() const noexcept {
-            const auto ready =
-                arena::SliceEntry::block(bytes / base::kSliceBytes, arena::BlockState::kCached);
-            return entry->load(std::memory_order_relaxed) == ready.word();
-        }
+    };
+    /// A block, 0 for none, and the bytes that it was cut for.
+    struct Taken {
+        std::uintptr_t block = 0;
+        std::size_t bytes = 0;
     };
 
     static constexpr std::uint32_t kSlots = 4;
 
-    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, or 0 if there is none. Looser
-    /// matches would scatter what is live over memory that could otherwise merge. It is marked as cached
-    /// still; `kept` is good until the next put.
-    std::uintptr_t take(std::size_t bytes, std::size_t alignment, const KeptBlock*& kept) noexcept {
-        if (!enter()) return 0;
-        std::uintptr_t found = 0;
+    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, marked as live; none if the first
+    /// that fits is not as the slot got it: two threads returned it at once, so that it lay in two places,
+    /// and was handed out from the other. Looser matches would scatter what is live over memory that could
+    /// otherwise merge.
+    Taken take(std::size_t bytes, std::size_t alignment) noexcept {
+        if (!enter()) return {};
+        Taken taken;
         for (Slot& slot : slots_) {
-            if (slot.kept.bytes - bytes >= base::kSliceBytes) continue;
+            const KeptBlock& kept = slot.kept;
+            if (kept.bytes - bytes >= base::kSliceBytes) continue;
             const std::uintptr_t block = slot.get();
             // Every large block starts at a slice.
             if (block == 0 || (alignment > base::kSliceBytes && (block & (alignment - 1)) != 0)) continue;
-            if (!slot.kept.lies_ready()) continue;  // leaves with the slot's next block
-            kept = &slot.kept;
+            // Relaxed, as all entries: see AddressRange.
+            if (kept.entry->load(std::memory_order_relaxed) != kept.as(arena::BlockState::kCached).word())
+                continue;
+            kept.entry->store(kept.as(arena::BlockState::kLive).word(), std::memory_order_relaxed);
+            taken = {block, kept.bytes};
             slot.set(0);
-            found = block;
             break;
         }
         leave();
-        return found;
+        return taken;
     }
     /// Owner only. Keeps the block if one of the slots that may be used is empty, and marks it as cached.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
         if (!enter()) return false;
-        Slot* at = slots_.data();
-        while (at != end_ && at->get() != 0) ++at;
-        const bool room = at != end_;
-        if (room) {
+        for (Slot* at = slots_.data(); at != end_; ++at) {
+            if (at->get() != 0) continue;
             at->kept = kept;
-            kept.mark(arena::BlockState::kCached);
+            kept.entry->store(kept.as(arena::BlockState::kCached).word(), std::memory_order_relaxed);
             at->set(block);
+            leave();
+            return true;
         }
         leave();
-        return room;
+        return false;
     }
     /// Owner only. Empties the slot whose turn it is.
     std::uintptr_t evict(KeptBlock& kept) noexcept {

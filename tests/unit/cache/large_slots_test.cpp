@@ -21,8 +21,7 @@ bool put(LargeSlots& slots, std::uintptr_t block, std::size_t bytes) {
     return slots.put(block, {bytes, &entry});
 }
 std::uintptr_t take(LargeSlots& slots, std::size_t bytes, std::size_t alignment) {
-    const KeptBlock* kept = nullptr;
-    return slots.take(bytes, alignment, kept);
+    return slots.take(bytes, alignment).block;
 }
 
 TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
@@ -76,11 +75,10 @@ TEST(LargeSlots, TellWhatTheyKnowOfABlock) {
     std::atomic<std::uint64_t> word{0};
     ASSERT_TRUE(slots.put(0x100000, {2 * kMiB, &word}));
     EXPECT_EQ(word.load(), arena::SliceEntry::block(32, arena::BlockState::kCached).word());
-    const KeptBlock* kept = nullptr;
-    ASSERT_EQ(slots.take(2 * kMiB, 64, kept), 0x100000U);
-    EXPECT_EQ(kept->bytes, 2 * kMiB);
-    kept->mark(arena::BlockState::kLive);
-    EXPECT_TRUE(arena::SliceEntry(word.load()).is_live_block());
+    const auto taken = slots.take(2 * kMiB - 1, 64);
+    ASSERT_EQ(taken.block, 0x100000U);
+    EXPECT_EQ(taken.bytes, 2 * kMiB);
+    EXPECT_EQ(word.load(), arena::SliceEntry::block(32, arena::BlockState::kLive).word());
 }
 
 // F18: a block that two threads returned at once lies in two places until one of them hands it out.
@@ -91,13 +89,12 @@ TEST(LargeSlots, F18_WhatWasHandedOutElsewhereIsNotReadyAnyMore) {
     std::atomic<std::uint64_t> other{0};
     ASSERT_TRUE(slots.put(0x200000, {2 * kMiB, &word}));
     ASSERT_TRUE(slots.put(0x400000, {2 * kMiB, &other}));
-    const KeptBlock* kept = nullptr;
     for (const arena::SliceEntry now :
          {arena::SliceEntry::block(32, arena::BlockState::kLive), arena::SliceEntry(),
           arena::SliceEntry::free_run(64, arena::RunKind::kIdle)}) {
         word.store(now.word());
-        EXPECT_EQ(slots.take(2 * kMiB, 0x200000, kept), 0x400000U);
-        EXPECT_EQ(slots.take(2 * kMiB, 0x200000, kept), 0U);
+        EXPECT_EQ(take(slots, 2 * kMiB, 0x200000), 0x400000U);
+        EXPECT_EQ(take(slots, 2 * kMiB, 0x200000), 0U);
         ASSERT_TRUE(slots.put(0x400000, {2 * kMiB, &other}));
     }
     KeptBlock left;
