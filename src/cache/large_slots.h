@@ -41,10 +41,9 @@ public:
 
     static constexpr std::uint32_t kSlots = 4;
 
-    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, marked as live; none if the first
-    /// that fits is not as the slot got it: two threads returned it at once, so that it lay in two places,
-    /// and was handed out from the other. Looser matches would scatter what is live over memory that could
-    /// otherwise merge.
+    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, which it marks as live. Looser
+    /// matches would scatter what is live over memory that could otherwise merge. A block that two threads
+    /// returned at once lies in two places; once it was handed out from the other, it is passed over here.
     Taken take(std::size_t bytes, std::size_t alignment) noexcept {
         if (!enter()) return {};
         Taken taken;
