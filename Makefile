@@ -1,7 +1,7 @@
 # The project's face; the work is in tools/ and in CMakePresets.json.
 
 PREFIX ?= /usr/local
-SOAK_SECONDS ?= 600
+SOAK_SECONDS ?= 3600
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,15 +31,13 @@ bench: ## benchmarks beside the other allocators at hand, 12 minutes; QUICK=1 ta
 page: setup ## docs/benchmarks.md and README's figures, from the last make bench
 	@.venv/bin/python bench/publish.py
 
-soak: ## the stress tests for SOAK_SECONDS each, then random operations beside a model for as long
+soak: ## stress, forks, ends, random operations, fuzzing, Python: in large numbers, about SOAK_SECONDS in all
 	@tools/setup fuzz
 	cmake --preset dev
 	cmake --build --preset dev --target stress --target pool_random
-	NUMAPOOL_STRESS_SECONDS=$(SOAK_SECONDS) build/dev/tests/stress
-	build/dev/tests/fuzz/pool_random --seconds $(SOAK_SECONDS) --seed $$(date +%s)
 	cmake --preset fuzz
 	cmake --build --preset fuzz
-	tools/fuzz $(SOAK_SECONDS)
+	tools/soak $(SOAK_SECONDS)
 
 format: setup ## rewrite the sources as the formatters want them
 	@tools/cpp_files | xargs -r .venv/bin/clang-format -i

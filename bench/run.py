@@ -220,6 +220,7 @@ class Run:
                 "cold start", {start: ["cold_start", start] for start in _COLD_STARTS}, runs
             ),
             "metadata": lambda: self.alone("metadata", {"mixes": ["metadata"]}, 1),
+            "sampling": lambda: self.alone("sampling", {"pairs": ["sampling"]}, runs),
             "placement": lambda: self.alone("placement", {"costs": ["placement_costs"]}, runs),
             "instructions": self.count_instructions,
             "python": self.python,

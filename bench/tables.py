@@ -207,6 +207,7 @@ def own_costs(results: Results) -> list[Table]:
             on, off = (wording.time(results.middle(case, name) or 0) for name in (POOL, POOL_UNMONITORED))
             rows.append([wording.size(int(case.split("/")[-1])), on, off, wording.ratio(compared)])
     tables = [Table("Monitoring: a pair with it and without", ["block", "on", "off", "on / off"], rows)]
+    tables.append(_sampling([run["pairs"] for run in results.told.get("sampling") or []]))
     for told in (run["mixes"] for run in results.told.get("metadata") or []):
         rows = [
             [
@@ -234,6 +235,17 @@ def own_costs(results: Results) -> list[Table]:
             rows.append([f"looking {what} up", "its fault", *_own_ratio(look_up, fault)])
         tables.append(Table("Placement", ["", "against", "CPU time", "ratio"], rows))
     return [table for table in tables if table.rows]
+
+
+def _sampling(runs: list[dict[str, dict[str, float]]]) -> Table:
+    rows = []
+    for size in runs[0] if runs else ():
+        with_them, without = ([run[size][name] for run in runs] for name in ("with_ns", "without_ns"))
+        samples = round(sum(run[size]["samples"] for run in runs))
+        cost, compared = _own_ratio(with_them, without)
+        rows.append([wording.size(int(size)), str(samples), cost, compared])
+    headings = ["block", "samples", "a pair with them", "with / without"]
+    return Table("Samples: a pair with a few blocks a second watched", headings, rows)
 
 
 def _own_ratio(figures: list[float], others: list[float]) -> tuple[str, str]:

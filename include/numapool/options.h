@@ -67,7 +67,8 @@ struct NUMAPOOL_API PoolOptions {
     /// Overwrites every buffer with zeros when it comes back, before anyone else can hold it.
     bool zero_on_return = false;
     /// Idle memory is given back to the system smoothly over this time, in units of 2 MiB, by a background
-    /// thread that sleeps while there is none; 0: at once, none: never.
+    /// thread that sleeps while there is none, but for a look a second to have some buffers watched
+    /// (NUMAPOOL_CHECK); 0: at once, none: never, and then fewer buffers are watched.
     std::optional<std::chrono::milliseconds> idle_decay = std::chrono::seconds{10};
 
     /// The preset for `workload`.

@@ -22,6 +22,12 @@ std::pair<std::size_t, std::size_t> whole_granules(const Run& run) noexcept {
     return {begin, std::max(begin, (run.first + run.slices) / kSlicesPerGranule)};
 }
 
+/// Neighbours, one of them vacant before it was set aside.
+bool belong_together(const Run& first, const Run& second) noexcept {
+    return first.range == second.range && first.end() == second.first &&
+           (first.kind == RunKind::kVacant || second.kind == RunKind::kVacant);
+}
+
 /// How many of `granules` idle for `age` go at this tick. What is kept falls along a smoothstep, slowly at
 /// first, so that memory between two uses mostly stays, and is nothing at decay_ms (the curve of jemalloc's
 /// decay).
@@ -69,7 +75,11 @@ void NodeArena::set_aside(Run run) noexcept {
 std::size_t NodeArena::select(std::size_t bytes, ReleaseScope scope, Segments& segments) noexcept {
     std::size_t count = 0;
     std::size_t slices = bytes / kSliceBytes + (bytes % kSliceBytes != 0);
-    while (count < kSegments && slices != 0) {
+    const auto add = [&](const Run& run) {
+        set_aside(run);
+        segments[count++] = run;
+    };
+    while (count + 2 < kSegments && slices != 0) {
         std::optional<Run> run = oldest_granules(slices);
         for (const RunKind kind : {RunKind::kIdle, RunKind::kPrefaulted}) {
             if (run || scope == ReleaseScope::kGranules) break;
@@ -79,9 +89,15 @@ std::size_t NodeArena::select(std::size_t bytes, ReleaseScope scope, Segments& s
             }
         }
         if (!run) break;
-        set_aside(*run);
-        segments[count++] = *run;
         slices -= std::min(slices, run->slices);
+        // What is vacant in the same granule may have come with a huge page, when its neighbour was touched
+        // or by the kernel's own doing later, and nobody else would give it back.
+        const bool alone = settings_.huge_pages == HugePages::kNever;
+        const Run before = alone ? Run{} : heap_.take_granule_before(*run);
+        const Run behind = alone ? Run{} : heap_.take_granule_behind(*run);
+        if (before.slices != 0) add(before);
+        add(*run);
+        if (behind.slices != 0) add(behind);
     }
     return count;
 }
@@ -117,15 +133,20 @@ std::size_t NodeArena::select_decayed(std::uint32_t now_ms, std::uint32_t tick_m
 
 std::size_t NodeArena::give_back(const Segments& segments, std::size_t count, EvictionCause cause) noexcept {
     std::size_t given = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        const Run& segment = segments[i];
-        const bool gone = os::decommit(segment.address(), segment.bytes()) == 0;
+    for (std::size_t i = 0; i < count;) {
+        // With the vacant memory next to it in one call: between two the kernel could fill it in again.
+        std::size_t end = i + 1;
+        while (end < count && belong_together(segments[end - 1], segments[end])) ++end;
+        const std::uintptr_t address = segments[i].address();
+        const bool gone = os::decommit(address, segments[end - 1].address_behind() - address) == 0;
         const std::lock_guard lock(mutex_);
-        Run busy = segment;
-        busy.kind = RunKind::kBusy;
-        heap_.change_kind(busy, gone ? RunKind::kVacant : segment.kind);
-        --aside_;
-        if (gone) given += segment.bytes();
+        for (; i < end; ++i) {
+            Run busy = segments[i];
+            busy.kind = RunKind::kBusy;
+            heap_.change_kind(busy, gone ? RunKind::kVacant : segments[i].kind);
+            --aside_;
+            if (gone && segments[i].kind != RunKind::kVacant) given += busy.bytes();
+        }
         credits_.shrink(heap_.free_bytes(RunKind::kIdle));
     }
     if (given != 0) {

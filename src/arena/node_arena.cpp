@@ -191,10 +191,15 @@ void NodeArena::put_idle(Run run, RunKind kind) noexcept {
     heap_.put(run);
 }
 
-bool NodeArena::put_block(AddressRange& range, std::size_t first,
+bool NodeArena::put_block(AddressRange& range, std::size_t first, std::size_t bytes,
                           std::size_t credits_held_elsewhere) noexcept {
     const std::lock_guard lock(mutex_);
-    const std::size_t slices = range.entry(first).slices();
+    const std::size_t slices = bytes / kSliceBytes;
+    if (range.entry(first) != SliceEntry::block(slices, BlockState::kCached)) {
+        strays_.fetch_add(1, std::memory_order_relaxed);
+        stray_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+        return false;
+    }
     range.set_entry(first, SliceEntry());
     put_idle({&range, first, slices, RunKind::kIdle}, RunKind::kIdle);
     if (!settings_.credits_bound) return false;
@@ -277,6 +282,19 @@ void NodeArena::free_record(void* record, std::size_t bytes) noexcept {
     const std::lock_guard lock(mutex_);
     *static_cast<void**>(record) = record_lists_[bytes / 64];
     record_lists_[bytes / 64] = record;
+}
+
+bool NodeArena::holds_large() noexcept {
+    const std::lock_guard lock(mutex_);
+    for (AddressRange* range = heap_.ranges(); range != nullptr; range = range->next) {
+        if (range->purpose != Purpose::kLargeBlock) continue;
+        for (std::size_t slice = 0; slice < range->fresh;) {
+            const SliceEntry entry = range->entry(slice);
+            if (entry.is_block() && entry.state() != BlockState::kCached) return true;
+            slice += std::max<std::size_t>(entry.slices(), 1);
+        }
+    }
+    return false;
 }
 
 std::size_t NodeArena::credits() noexcept {

@@ -155,6 +155,19 @@ Run PageHeap::take_behind(const Run& run, std::size_t slices) noexcept {
     return take_part({range, end, vacant_behind(run), RunKind::kVacant}, end, slices);
 }
 
+Run PageHeap::take_granule_before(const Run& run) noexcept {
+    const std::size_t begun = run.first - base::align_down(run.first, base::kSlicesPerGranule);
+    const Run before = begun == 0 ? Run{} : vacant_before(run, 1);
+    const std::size_t slices = std::min(before.slices, begun);
+    return slices == 0 ? Run{} : take_part(before, run.first - slices, slices);
+}
+
+Run PageHeap::take_granule_behind(const Run& run) noexcept {
+    const std::size_t left = base::align_up(run.end(), base::kSlicesPerGranule) - run.end();
+    const std::size_t slices = left == 0 ? 0 : std::min(vacant_behind(run), left);
+    return slices == 0 ? Run{} : take_behind(run, slices);
+}
+
 Run PageHeap::vacant_before(const Run& run, std::size_t wanted) noexcept {
     const SliceEntry before = run.first == 0 ? SliceEntry() : run.range->entry(run.first - 1);
     const bool vacant = before.is_free_run() && before.kind() == RunKind::kVacant;

@@ -27,6 +27,7 @@ struct Run {
     std::uintptr_t address() const noexcept { return range->address_of(first); }
     std::size_t bytes() const noexcept { return slices * base::kSliceBytes; }
     std::size_t end() const noexcept { return first + slices; }
+    std::uintptr_t address_behind() const noexcept { return range->address_of(end()); }
     /// The part that whole granules make up.
     Run whole_granules() const noexcept {
         const std::size_t begin = base::align_up(first, base::kSlicesPerGranule);
@@ -83,6 +84,11 @@ public:
     static std::size_t vacant_behind(const Run& run) noexcept;
     /// Takes the first `slices` of them.
     Run take_behind(const Run& run, std::size_t slices) noexcept;
+    /// The vacant memory right before the run, back to the start of the granule that the run begins in,
+    /// taken; and the same behind it, never used memory too. None of a run that begins or ends with a
+    /// granule.
+    Run take_granule_before(const Run& run) noexcept;
+    Run take_granule_behind(const Run& run) noexcept;
     /// Takes what was never used up to `end`.
     Run take_unused(AddressRange& range, std::size_t end) noexcept;
 

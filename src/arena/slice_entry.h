@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/size_classes.h"
+
 namespace numapool::arena {
 
 struct Slab;
@@ -40,6 +42,11 @@ public:
         return SliceEntry(slices << kLengthShift | static_cast<std::uint64_t>(state) << kDetailShift |
                           kBlock);
     }
+    /// The same by its bytes, whole slices.
+    static constexpr SliceEntry block_of(std::size_t bytes, BlockState state) noexcept {
+        return SliceEntry(bytes / (base::kSliceBytes >> kLengthShift) |
+                          static_cast<std::uint64_t>(state) << kDetailShift | kBlock);
+    }
     static constexpr SliceEntry free_run(std::size_t slices, RunKind kind) noexcept {
         return SliceEntry(slices << kLengthShift | static_cast<std::uint64_t>(kind) << kDetailShift | kFree);
     }
@@ -62,6 +69,7 @@ public:
     }
     constexpr RunKind kind() const noexcept { return static_cast<RunKind>(word_ >> kDetailShift & kTagMask); }
     constexpr std::uint64_t word() const noexcept { return word_; }
+    constexpr bool operator==(const SliceEntry&) const noexcept = default;
 
 private:
     static constexpr std::uint64_t kTagMask = 7;

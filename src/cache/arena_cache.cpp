@@ -123,25 +123,28 @@ void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) no
                          static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
         if (large_.put(block, kept)) return;
     }
-    const std::uintptr_t evicted = large_.evict();
-    const std::uintptr_t leaving = large_.put(block, kept) ? evicted : block;
-    if (leaving != 0 && put_large(leaving)) arena_->release_lapsed();
+    KeptBlock evicted;
+    const std::uintptr_t leaving = large_.evict(evicted);
+    bool due = leaving != 0 && put_large(leaving, evicted.bytes);
+    // A thief may have come meanwhile.
+    if (!large_.put(block, kept)) due |= put_large(block, kept.bytes);
+    if (due) arena_->release_lapsed();
 }
 
-bool ArenaCache::put_large(std::uintptr_t block) noexcept {
+bool ArenaCache::put_large(std::uintptr_t block, std::size_t bytes) noexcept {
     arena::AddressRange& range = *arena::find_range(block);
-    return arena_->put_block(range, range.index_of(block), shared_->budget.large_blocks.drawn());
+    return arena_->put_block(range, range.index_of(block), bytes, shared_->budget.large_blocks.drawn());
 }
 
 bool ArenaCache::drain_large() noexcept {
     bool due = false;
-    large_.empty([&](std::uintptr_t block) { due |= put_large(block); });
+    large_.empty([&](std::uintptr_t block, const KeptBlock& kept) { due |= put_large(block, kept.bytes); });
     return due;
 }
 
 bool ArenaCache::steal_large() noexcept {
     bool due = false;
-    large_.steal([&](std::uintptr_t block) { due |= put_large(block); });
+    large_.steal([&](std::uintptr_t block, const KeptBlock& kept) { due |= put_large(block, kept.bytes); });
     return due;
 }
 

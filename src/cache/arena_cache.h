@@ -84,7 +84,7 @@ public:
     /// The same, by any thread, under the lock of the list that the cache is in.
     bool steal_large() noexcept;
     /// Puts a large block back to the arena; returns the same.
-    bool put_large(std::uintptr_t block) noexcept;
+    bool put_large(std::uintptr_t block, std::size_t bytes) noexcept;
 
     /// Whether a block was found without its seal, and dropped; and which, since this was asked last, or 0.
     bool dropped_unsealed() const noexcept { return unsealed_ != 0; }

@@ -26,69 +26,77 @@ class BasicLargeSlots {
 public:
     /// What a slot knows of its block.
     struct KeptBlock {
-        std::size_t bytes = 0;
+        std::size_t bytes = 0;                   ///< whole slices
         Atomic<std::uint64_t>* entry = nullptr;  ///< the word of its SliceEntry
 
-        /// Relaxed, as all entries: see AddressRange.
-        void mark(arena::BlockState state) const noexcept {
-            entry->store(arena::SliceEntry::block(bytes / base::kSliceBytes, state).word(),
-                         std::memory_order_relaxed);
+        arena::SliceEntry as(arena::BlockState state) const noexcept {
+            return arena::SliceEntry::block_of(bytes, state);
         }
+    };
+    /// A block, 0 for none, and the bytes that it was cut for.
+    struct Taken {
+        std::uintptr_t block = 0;
+        std::size_t bytes = 0;
     };
 
     static constexpr std::uint32_t kSlots = 4;
 
-    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, or 0 if there is none. Looser
-    /// matches would scatter what is live over memory that could otherwise merge. It is marked as cached
-    /// still; `kept` is good until the next put.
-    std::uintptr_t take(std::size_t bytes, std::size_t alignment, const KeptBlock*& kept) noexcept {
-        if (!enter()) return 0;
-        std::uintptr_t found = 0;
+    /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, which it marks as live. Looser
+    /// matches would scatter what is live over memory that could otherwise merge. A block that two threads
+    /// returned at once lies in two places; once it was handed out from the other, it is passed over here.
+    Taken take(std::size_t bytes, std::size_t alignment) noexcept {
+        if (!enter()) return {};
+        Taken taken;
         for (Slot& slot : slots_) {
-            if (slot.kept.bytes - bytes >= base::kSliceBytes) continue;
+            const KeptBlock& kept = slot.kept;
+            if (kept.bytes - bytes >= base::kSliceBytes) continue;
             const std::uintptr_t block = slot.get();
             // Every large block starts at a slice.
             if (block == 0 || (alignment > base::kSliceBytes && (block & (alignment - 1)) != 0)) continue;
-            kept = &slot.kept;
+            // Relaxed, as all entries: see AddressRange.
+            if (kept.entry->load(std::memory_order_relaxed) != kept.as(arena::BlockState::kCached).word())
+                continue;
+            kept.entry->store(kept.as(arena::BlockState::kLive).word(), std::memory_order_relaxed);
+            taken = {block, kept.bytes};
             slot.set(0);
-            found = block;
             break;
         }
         leave();
-        return found;
+        return taken;
     }
     /// Owner only. Keeps the block if one of the slots that may be used is empty, and marks it as cached.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
         if (!enter()) return false;
-        Slot* at = slots_.data();
-        while (at != end_ && at->get() != 0) ++at;
-        const bool room = at != end_;
-        if (room) {
+        for (Slot* at = slots_.data(); at != end_; ++at) {
+            if (at->get() != 0) continue;
             at->kept = kept;
-            kept.mark(arena::BlockState::kCached);
+            kept.entry->store(kept.as(arena::BlockState::kCached).word(), std::memory_order_relaxed);
             at->set(block);
+            leave();
+            return true;
         }
         leave();
-        return room;
+        return false;
     }
     /// Owner only. Empties the slot whose turn it is.
-    std::uintptr_t evict() noexcept {
+    std::uintptr_t evict(KeptBlock& kept) noexcept {
         if (limit() == 0 || !enter()) return 0;
         Slot& slot = slots_[turn_++ % limit()];
         const std::uintptr_t block = slot.get();
+        kept = slot.kept;
         slot.set(0);
         leave();
         return block;
     }
-    /// Owner only. Empties all, with visit(block) for each.
+    /// Owner only. Empties all, with visit(block, kept) for each.
     template <class Visit>
     void empty(Visit visit) noexcept {
         if (!enter()) return;
         empty_slots(visit);
         leave();
     }
-    /// Any thread, one at a time. Takes all blocks from the owner, with visit(block) for each; none if there
-    /// is no barrier, or the owner does not come out.
+    /// Any thread, one at a time. Takes all blocks from the owner, with visit(block, kept) for each; none if
+    /// there is no barrier, or the owner does not come out.
     template <class Visit>
     void steal(Visit visit) noexcept {
         if (filled() == 0) return;
@@ -150,7 +158,7 @@ private:
             const std::uintptr_t block = slot.get();
             if (block == 0) continue;
             slot.set(0);
-            visit(block);
+            visit(block, slot.kept);
         }
     }
 

@@ -177,11 +177,8 @@ PoolCore::Taken PoolCore::take_large(cache::ArenaCache& cache, std::size_t bytes
                                      base::Failure& failure) noexcept {
     // An alignment can ask for a large block for few bytes; slots then would waste most of theirs.
     bytes = std::max(bytes, base::kMaxSlabBlockBytes + 1);
-    const cache::KeptBlock* kept = nullptr;
-    if (const std::uintptr_t ready = cache.large().take(bytes, alignment, kept); ready != 0) {
-        kept->mark(arena::BlockState::kLive);
-        return {reinterpret_cast<void*>(ready), kept->bytes, base::kSizeClasses, kept->bytes};
-    }
+    if (const auto ready = cache.large().take(bytes, alignment); ready.block != 0)
+        return {reinterpret_cast<void*>(ready.block), ready.bytes, base::kSizeClasses, ready.bytes};
     arena::NodeArena& arena = cache.arena();
     // Before a longer run is cut, what this thread keeps ready goes back and merges: kept apart, such blocks
     // would leave ever smaller runs. And before new memory is faulted in, what other threads keep ready does.

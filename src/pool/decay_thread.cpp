@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestTick{10};
 constexpr milliseconds kLongestTick{500};
+constexpr milliseconds kSampleTick{1000};  // without idle memory, where somebody has to call for samples
 
 struct State {
     base::Mutex mutex;
@@ -80,8 +81,10 @@ void DecayThread::run() noexcept {
         // Cleared first: memory that becomes idle while the pools are asked sets it again.
         awake_.store(false, std::memory_order_release);
         bool any = false;
+        bool samples = false;
         tick = kLongestTick;
         PoolRegistry::for_each([&](PoolCore& pool) {
+            samples |= pool.samples();
             const std::optional<milliseconds> decay = pool.options().idle_decay;
             if (!decay || !pool.decay(now, static_cast<std::uint32_t>(slept.count()))) return;
             any = true;
@@ -92,7 +95,12 @@ void DecayThread::run() noexcept {
             awake_.store(true, std::memory_order_release);
             continue;
         }
-        state()->changed.wait(lock, [] { return awake_.load(std::memory_order_acquire); });
+        const auto woken = [] { return awake_.load(std::memory_order_acquire); };
+        if (samples) {
+            state()->changed.wait_for(lock, kSampleTick, woken);
+        } else {
+            state()->changed.wait(lock, woken);
+        }
         tick = kShortestTick;
     }
 }

@@ -6,7 +6,8 @@
 
 namespace numapool::detail {
 
-/// One for the process, started when a pool first has idle memory to look after and asleep while none has.
+/// One for the process, started when a pool first has idle memory to look after and asleep while none has,
+/// but for a look a second where samples of blocks are to be watched (see fencing.cpp).
 class DecayThread {
 public:
     /// Says that there is idle memory. Costs one load while the thread is awake.

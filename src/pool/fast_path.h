@@ -33,15 +33,13 @@ namespace numapool::detail {
         return take_ready(cache.magazine_of(static_cast<std::uint32_t>(padded / base::kLinearStep)), bytes);
     if (bytes <= base::kMaxSlabBlockBytes)
         return take_ready(cache.magazine(base::geometric_class(bytes)), bytes);
-    const cache::KeptBlock* kept = nullptr;
-    const std::uintptr_t address = cache.large().take(bytes, kMinAlignment, kept);
-    if (address == 0) return nullptr;
-    kept->mark(arena::BlockState::kLive);
+    const auto ready = cache.large().take(bytes, kMinAlignment);
+    if (ready.block == 0) return nullptr;
     cache::ThreadFigures& figures = cache.figures;
     figures.large_allocations.add(1);
-    figures.large_bytes_out.add(kept->bytes);
+    figures.large_bytes_out.add(ready.bytes);
     figures.large_requested_bytes.add(bytes);
-    return reinterpret_cast<void*>(address);
+    return reinterpret_cast<void*>(ready.block);
 }
 
 /// Puts a live small or medium block into its magazine; false, and nothing is done, if it is not live or

@@ -33,6 +33,7 @@ void PoolCore::call_for_sample() noexcept {
 
 bool PoolCore::wants_sample(BindMode mode) noexcept {
     if (settings_.check != CheckMode::kSampled) return false;
+    if (options_.idle_decay) DecayThread::wake();  // who calls for the next one
     if (sample_called_for_.load(std::memory_order_relaxed)) {
         const std::lock_guard lock(growth_mutex_);
         sample_called_for_.store(false, std::memory_order_relaxed);
@@ -154,7 +155,8 @@ bool PoolCore::release_fenced(FencedBlock block) noexcept {
     arena::mark_block(block.inner, arena::BlockState::kCached);
     arena::AddressRange& range = *arena::find_range(block.inner);
     const std::size_t in_slots = arenas_[block.arena].shared->budget.large_blocks.drawn();
-    if (arena.put_block(range, range.index_of(block.inner), in_slots)) arena.release_lapsed();
+    if (arena.put_block(range, range.index_of(block.inner), block.inner_bytes, in_slots))
+        arena.release_lapsed();
     return true;
 }
 

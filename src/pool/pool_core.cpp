@@ -217,6 +217,7 @@ bool PoolCore::all_back() noexcept {
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         arenas_[index].shared->empty(arena, false);
         for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) all &= arena.bin(c).used() == 0;
+        all &= !arena.holds_large();
     });
     return all;
 }

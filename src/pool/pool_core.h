@@ -86,6 +86,10 @@ public:
     std::vector<PlacementCheck> verify_placement();
     std::size_t resident_bytes() noexcept;
     const PoolOptions& options() const noexcept { return options_; }
+    /// Whether a few of its blocks are watched.
+    bool samples() const noexcept {
+        return settings_.check == CheckMode::kSampled && !settings_.disabled && options_.idle_decay;
+    }
     /// Whether the next request is to be served with a block that is watched.
     bool watches_next() const noexcept {
         return settings_.check == CheckMode::kAll || sample_called_for_.load(std::memory_order_relaxed);
@@ -264,8 +268,8 @@ private:
     std::size_t live_bytes() noexcept;
     /// By what was counted.
     bool anything_live() noexcept;
-    /// Whether every small and medium block is in its slab again, looked at one by one: a block that was
-    /// returned twice may have been counted for another. Empties all caches: for a released pool.
+    /// Whether no block is held, looked at one by one: one that was returned twice may have been counted for
+    /// another. Empties all caches: for a released pool.
     bool all_back() noexcept;
 
     const PoolOptions options_;

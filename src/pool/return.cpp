@@ -144,7 +144,7 @@ void PoolCore::take_back(cache::ArenaCache& cache, std::uintptr_t address, bool 
     range.set_entry(slice, SliceEntry::block(entry.slices(), BlockState::kCached));
     if (keep) {
         cache.free_past_slots(address, {entry.slices() * base::kSliceBytes, &range.entries[slice]});
-    } else if (cache.put_large(address)) {
+    } else if (cache.put_large(address, entry.slices() * base::kSliceBytes)) {
         cache.arena().release_lapsed();
     }
 }

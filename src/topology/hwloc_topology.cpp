@@ -2,6 +2,8 @@
 // Must not know: what /sys and /proc say beside hwloc; who asks.
 #include "topology/hwloc_topology.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -33,11 +35,17 @@ std::vector<int> to_ids(hwloc_const_bitmap_t bitmap) {
     return ids;
 }
 
+// hwloc asks again and again, for ever larger sets, where the system refuses to say.
+bool affinity_is_told() noexcept {
+    cpu_set_t set;
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 || errno == EINVAL;  // more CPUs than it holds
+}
+
 // What the cgroup and the affinity of the process's threads leave; a thread bound to one node does not hide
 // the nodes of the others.
 Bitmap usable_cpus(hwloc_topology_t handle) {
     Bitmap usable = new_bitmap();
-    if (hwloc_topology_is_thissystem(handle) != 1 ||
+    if (hwloc_topology_is_thissystem(handle) != 1 || !affinity_is_told() ||
         hwloc_get_cpubind(handle, usable.get(), HWLOC_CPUBIND_PROCESS) != 0) {
         hwloc_bitmap_fill(usable.get());
     }
@@ -144,7 +152,7 @@ int HwlocTopology::bind_calling_thread(std::span<const int> cpus) const noexcept
 
 std::vector<int> HwlocTopology::calling_thread_cpus() const {
     const Bitmap set = new_bitmap();
-    if (hwloc_linux_get_tid_cpubind(handle_, 0, set.get()) != 0) return {};
+    if (!affinity_is_told() || hwloc_linux_get_tid_cpubind(handle_, 0, set.get()) != 0) return {};
     return to_ids(set.get());
 }
 

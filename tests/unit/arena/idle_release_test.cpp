@@ -107,6 +107,66 @@ TEST_F(IdleReleaseTest, F34_WhatTheSystemWillNotTakeStaysIdleAndCounted) {
     EXPECT_TRUE(again.reused());
 }
 
+// F43: the kernel may fill vacant memory in where it makes a huge page of a granule that is partly used. When
+// the rest of the granule goes, that goes too.
+class FilledInTest : public IdleReleaseTest {
+protected:
+    static ArenaSettings huge_settings(CommitBudget& budget) {
+        ArenaSettings result = settings(budget);
+        result.huge_pages = HugePages::kAuto;
+        return result;
+    }
+    /// What the kernel does.
+    static void fill_in(std::uintptr_t begin, std::uintptr_t end) {
+        ASSERT_EQ(os::populate(begin, end - begin), 0);
+    }
+    std::size_t release_all() {
+        return huge_.release_idle(~std::size_t{0}, ReleaseScope::kAll, EvictionCause::kTrim);
+    }
+    static std::uintptr_t end_of(const Extent& block) { return block.address + block.bytes; }
+
+    NodeArena huge_{huge_settings(budget_)};
+    const Extent a_ = take_new(huge_, kMiB + 1);
+    const Extent b_ = take_new(huge_, kMiB + 1);
+    const Extent c_ = take_new(huge_, kMiB + 1);
+};
+
+TEST_F(FilledInTest, F43_VacantMemoryGoesWithItsNeighbours) {
+    ASSERT_EQ(end_of(a_), b_.address);
+    ASSERT_EQ(end_of(b_), c_.address);
+    const std::uintptr_t last = base::align_up(end_of(c_), base::kGranuleBytes);
+    put(huge_, a_);
+    EXPECT_EQ(release_all(), a_.bytes);
+    fill_in(a_.address, end_of(a_));
+    fill_in(end_of(c_), last);
+    put(huge_, c_);
+    EXPECT_EQ(release_all(), c_.bytes) << "only what was committed is counted";
+    EXPECT_EQ(os::resident_bytes(c_.address, last - c_.address), 0U) << "with what was never used behind it";
+    EXPECT_TRUE(resident(b_));
+    fill_in(c_.address, last);
+    put(huge_, b_);
+    EXPECT_EQ(release_all(), b_.bytes);
+    EXPECT_EQ(os::resident_bytes(a_.address, base::kGranuleBytes), 0U);
+    EXPECT_EQ(huge_.committed_bytes(), 0U);
+    EXPECT_EQ(huge_.evicted(EvictionCause::kTrim).bytes, a_.bytes + b_.bytes + c_.bytes);
+    const Extent whole = take_new(huge_, last - a_.address);
+    EXPECT_EQ(whole.address, a_.address) << "what went is one run again";
+}
+
+TEST_F(FilledInTest, F34_WhatTheSystemWillNotTakeIsWhatItWas) {
+    FakeSystemCalls fake;
+    put(huge_, a_);
+    EXPECT_EQ(release_all(), a_.bytes);
+    put(huge_, b_);
+    FakeSystemCalls::refuse_advice(MADV_DONTNEED, EINVAL);
+    EXPECT_EQ(release_all(), 0U);
+    EXPECT_EQ(huge_.committed_bytes(), b_.bytes + c_.bytes);
+    FakeSystemCalls::allow_all();
+    const Extent again = huge_.take_idle_block(kMiB + 1, 64);
+    EXPECT_EQ(again.address, b_.address);
+    EXPECT_TRUE(again.reused());
+}
+
 TEST_F(IdleReleaseTest, DecayIsSmoothAndComplete) {
     constexpr std::uint32_t kDecay = 10000;
     constexpr std::uint32_t kTick = 500;

@@ -43,9 +43,10 @@ protected:
         EXPECT_TRUE(made);
         return made ? made->address : 0;
     }
-    void give_large(std::uintptr_t block, std::size_t bytes) {
+    void give_large(std::uintptr_t block) {
         const arena::AddressRange& range = *arena::find_range(block);
-        const KeptBlock kept{base::align_up(bytes, base::kSliceBytes), &range.entries[range.index_of(block)]};
+        const std::size_t slice = range.index_of(block);
+        const KeptBlock kept{range.entry(slice).slices() * base::kSliceBytes, &range.entries[slice]};
         if (!cache_->large().put(block, kept)) cache_->free_past_slots(block, kept);
     }
 
@@ -229,7 +230,7 @@ TEST_F(ArenaCacheTest, FlushingGivesBlocksAndBudgetBack) {
 TEST_F(ArenaCacheTest, LargeSlotsFillThenEvict) {
     for (int i = 0; i < 6; ++i) {
         const std::uintptr_t block = get_large(2 * kMiB);
-        give_large(block, 2 * kMiB);
+        give_large(block);
     }
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), LargeSlots::kSlots);
     EXPECT_EQ(arena_.credits(), 2U) << "what the slots let go is kept ready by the arena";
@@ -242,12 +243,11 @@ TEST_F(ArenaCacheTest, LargeSlotsFillThenEvict) {
 }
 
 TEST_F(ArenaCacheTest, AnotherThreadMayDrainTheSlots) {
-    for (int i = 0; i < 3; ++i) give_large(get_large(2 * kMiB), 2 * kMiB);
+    for (int i = 0; i < 3; ++i) give_large(get_large(2 * kMiB));
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 3U);
     in_thread([&] { cache_->steal_large(); });
     EXPECT_EQ(cache_->ready_blocks(Tier::kLarge), 0U);
-    const KeptBlock* kept = nullptr;
-    EXPECT_EQ(cache_->large().take(2 * kMiB, 64, kept), 0U);
+    EXPECT_EQ(cache_->large().take(2 * kMiB, 64).block, 0U);
 }
 
 }  // namespace

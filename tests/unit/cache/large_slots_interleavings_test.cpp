@@ -49,7 +49,7 @@ public:
             if (thread == kOwner) {
                 own(step);
             } else if (step == 's') {
-                slots_.steal([&](std::uintptr_t block) { steal(number_of(block)); });
+                slots_.steal([&](std::uintptr_t block, const auto&) { steal(number_of(block)); });
             } else if (slots_.filled() > kBlocks) {
                 fakes::fail("more blocks are seen than there are");
             }
@@ -59,14 +59,14 @@ public:
     std::string wrong() override {
         std::array<int, kBlocks> kept{};
         std::string result;
-        slots_.empty([&](std::uintptr_t block) { ++kept[number_of(block)]; });
+        slots_.empty([&](std::uintptr_t block, const auto&) { ++kept[number_of(block)]; });
         for (std::size_t block = 0; block < kBlocks; ++block) {
             const int places = kept[block] + static_cast<int>(held_[block]) + stolen_[block];
             if (places == 0) result += "a block is lost; ";
             if (places > 1) result += "a block is in two places; ";
             const SliceEntry entry(entries_[block].load(std::memory_order_relaxed));
             const SliceEntry expected = kept[block] != 0 ? SliceEntry::block(kSlices, BlockState::kCached)
-                                        : held_[block]   ? SliceEntry::block(kSlices, BlockState::kLive)
+                                        : held_[block]   ? live()
                                                          : given_back();
             if (entry.word() != expected.word()) result += "an entry is not what its last holder wrote; ";
         }
@@ -76,19 +76,19 @@ public:
 private:
     static std::uintptr_t address_of(std::size_t block) { return (block + 1) << 20; }
     static std::size_t number_of(std::uintptr_t address) { return (address >> 20) - 1; }
+    static SliceEntry live() { return SliceEntry::block(kSlices, BlockState::kLive); }
     static SliceEntry given_back() { return SliceEntry::free_run(kSlices, arena::RunKind::kIdle); }
 
     void own(char step) {
         if (step == 'p') put();
         if (step == 't') {
-            const typename Slots::KeptBlock* kept = nullptr;
-            const std::uintptr_t block = slots_.take(kBytes, 64, kept);
-            if (block != 0) hold(block);
+            if (const std::uintptr_t block = slots_.take(kBytes, 64).block; block != 0) hold(block);
         }
         if (step == 'e') {
-            if (const std::uintptr_t block = slots_.evict(); block != 0) hold(block);
+            typename Slots::KeptBlock evicted;
+            if (const std::uintptr_t block = slots_.evict(evicted); block != 0) hold(block);
         }
-        if (step == 'a') slots_.empty([&](std::uintptr_t block) { hold(block); });
+        if (step == 'a') slots_.empty([&](std::uintptr_t block, const auto&) { hold(block); });
         if (step == 'r') static_cast<void>(slots_.robbed());
     }
     void put() {
@@ -103,7 +103,7 @@ private:
         const std::size_t block = number_of(address);
         if (held_[block]) fakes::fail("the owner was given what it has");
         held_[block] = true;
-        typename Slots::KeptBlock{kBytes, &entries_[block]}.mark(BlockState::kLive);
+        entries_[block].store(live().word(), std::memory_order_relaxed);
     }
     void steal(std::size_t block) {
         ++stolen_[block];

@@ -21,8 +21,7 @@ bool put(LargeSlots& slots, std::uintptr_t block, std::size_t bytes) {
     return slots.put(block, {bytes, &entry});
 }
 std::uintptr_t take(LargeSlots& slots, std::size_t bytes, std::size_t alignment) {
-    const KeptBlock* kept = nullptr;
-    return slots.take(bytes, alignment, kept);
+    return slots.take(bytes, alignment).block;
 }
 
 TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
@@ -33,7 +32,8 @@ TEST(LargeSlots, HoldNoMoreThanTheirLimit) {
     EXPECT_TRUE(put(slots, 0x20000, kMiB));
     EXPECT_FALSE(put(slots, 0x30000, kMiB));
     EXPECT_EQ(slots.filled(), 2U);
-    EXPECT_NE(slots.evict(), 0U);
+    KeptBlock evicted;
+    EXPECT_NE(slots.evict(evicted), 0U);
     EXPECT_TRUE(put(slots, 0x30000, kMiB));
 }
 
@@ -75,11 +75,31 @@ TEST(LargeSlots, TellWhatTheyKnowOfABlock) {
     std::atomic<std::uint64_t> word{0};
     ASSERT_TRUE(slots.put(0x100000, {2 * kMiB, &word}));
     EXPECT_EQ(word.load(), arena::SliceEntry::block(32, arena::BlockState::kCached).word());
-    const KeptBlock* kept = nullptr;
-    ASSERT_EQ(slots.take(2 * kMiB, 64, kept), 0x100000U);
-    EXPECT_EQ(kept->bytes, 2 * kMiB);
-    kept->mark(arena::BlockState::kLive);
-    EXPECT_TRUE(arena::SliceEntry(word.load()).is_live_block());
+    const auto taken = slots.take(2 * kMiB - 1, 64);
+    ASSERT_EQ(taken.block, 0x100000U);
+    EXPECT_EQ(taken.bytes, 2 * kMiB);
+    EXPECT_EQ(word.load(), arena::SliceEntry::block(32, arena::BlockState::kLive).word());
+}
+
+// F18: a block that two threads returned at once lies in two places until one of them hands it out.
+TEST(LargeSlots, F18_WhatWasHandedOutElsewhereIsNotReadyAnyMore) {
+    LargeSlots slots;
+    slots.set_limit(2);
+    std::atomic<std::uint64_t> word{0};
+    std::atomic<std::uint64_t> other{0};
+    ASSERT_TRUE(slots.put(0x200000, {2 * kMiB, &word}));
+    ASSERT_TRUE(slots.put(0x400000, {2 * kMiB, &other}));
+    for (const arena::SliceEntry now :
+         {arena::SliceEntry::block(32, arena::BlockState::kLive), arena::SliceEntry(),
+          arena::SliceEntry::free_run(64, arena::RunKind::kIdle)}) {
+        word.store(now.word());
+        EXPECT_EQ(take(slots, 2 * kMiB, 0x200000), 0x400000U);
+        EXPECT_EQ(take(slots, 2 * kMiB, 0x200000), 0U);
+        ASSERT_TRUE(slots.put(0x400000, {2 * kMiB, &other}));
+    }
+    KeptBlock left;
+    EXPECT_EQ(slots.evict(left), 0x200000U);
+    EXPECT_EQ(left.bytes, 2 * kMiB);
 }
 
 TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
@@ -100,7 +120,7 @@ TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
             while (!done) {
                 {
                     const std::lock_guard lock(one_at_a_time);
-                    slots.steal([&](std::uintptr_t block) {
+                    slots.steal([&](std::uintptr_t block, const KeptBlock&) {
                         ++stolen;
                         note(block);
                     });
@@ -112,12 +132,12 @@ TEST(LargeSlots, OwnerAndThievesNeverGetTheSameBlock) {
     for (std::uintptr_t next = 1; next <= kBlocks;) {
         if (put(slots, next << 16, kMiB)) ++next;
         if (next % 3 == 0) note(take(slots, kMiB, 64));
-        if (next % 5 == 0) note(slots.evict());
-        if (next % 7 == 0) slots.empty(note);
+        if (KeptBlock evicted; next % 5 == 0) note(slots.evict(evicted));
+        if (next % 7 == 0) slots.empty([&](std::uintptr_t block, const KeptBlock&) { note(block); });
     }
     done = true;
     for (std::thread& thief : thieves) thief.join();
-    slots.empty(note);
+    slots.empty([&](std::uintptr_t block, const KeptBlock&) { note(block); });
     EXPECT_GT(stolen, 0);
     for (std::uintptr_t block = 1; block <= kBlocks; ++block) ASSERT_EQ(taken[block], 1) << block;
 }
