@@ -118,7 +118,9 @@ def test_a_dtype_that_only_the_request_held_is_let_go(pool: numapool.MemoryPool)
     assert watcher() is None
 
 
-@pytest.mark.parametrize("shape", [(3, np.int64(4)), [3, np.int64(4)], (3, 4, 5, 6, 7, 8, 9, 1, 1), np.array([3, 4])])
+@pytest.mark.parametrize(
+    "shape", [(3, np.int64(4)), [3, np.int64(4)], (3, 4, 5, 6, 7, 8, 9, 1, 1), np.array([3, 4])]
+)
 def test_no_request_keeps_what_it_only_reads(pool: numapool.MemoryPool, shape: Any) -> None:
     count = sys.getrefcount(shape), sys.getrefcount(int), sys.getrefcount(None)
     for _ in range(1000):
