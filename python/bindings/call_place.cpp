@@ -20,9 +20,20 @@ void write_place(PyFrameObject* frame, char* text, std::size_t bytes) noexcept {
     Py_DECREF(reinterpret_cast<PyObject*>(code));
 }
 
+/// The thread's state if it holds the interpreter's lock, else nullptr. PyGILState_Check says yes to everyone
+/// once there was a subinterpreter.
+PyThreadState* state_with_lock() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyThreadState* current = PyThreadState_GetUnchecked();
+#else
+    PyThreadState* current = _PyThreadState_UncheckedGet();
+#endif
+    return current == PyGILState_GetThisThreadState() ? current : nullptr;
+}
+
 void name_place(char* text, std::size_t bytes) noexcept {
-    if (Py_IsInitialized() == 0 || PyGILState_Check() == 0) return;
-    PyFrameObject* frame = PyThreadState_GetFrame(PyThreadState_Get());
+    PyThreadState* state = Py_IsInitialized() != 0 ? state_with_lock() : nullptr;
+    PyFrameObject* frame = state != nullptr ? PyThreadState_GetFrame(state) : nullptr;
     if (frame == nullptr) return;
     // A buffer may come back while an exception is on its way.
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;

@@ -170,3 +170,18 @@ def test_right_use_is_the_same_whatever_is_watched(tmp_path: pathlib.Path, check
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{check == '1'}\n"
     assert done.stderr == ""
+
+
+def test_a_subinterpreter_that_was_there_once_changes_nothing(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("_xxsubinterpreters", reason="this Python makes subinterpreters another way")
+    code = """
+import _xxsubinterpreters
+
+_xxsubinterpreters.destroy(_xxsubinterpreters.create())  # Python no longer tells who has its lock
+array = pool.get_buffer(8 << 20, np.uint8, zeroed=True)  # without the lock
+poke(array, array.nbytes)
+"""
+    done = run(tmp_path, code, "1")
+    assert done.returncode == -signal.SIGSEGV, done
+    assert "access out of bounds" in done.stderr
+    assert "Fatal Python error" not in done.stderr

@@ -4,13 +4,10 @@
 
 #include <atomic>
 
-#include "os/text_file.h"
+#include "os/virtual_memory.h"
 
 namespace numapool::arena {
 namespace {
-
-constexpr std::size_t kUsualMappings = 65530;  // the kernel's default, for where /proc cannot be read
-constexpr std::size_t kShare = 4;              // the others are the program's
 
 // Relaxed throughout: figures that guard no other memory.
 std::atomic<std::size_t> edges{0};
@@ -19,7 +16,7 @@ std::atomic<std::size_t> most_edges{kReadEdges};
 std::size_t limit() noexcept {
     std::size_t most = most_edges.load(std::memory_order_relaxed);
     if (most != kReadEdges) return most;
-    const std::size_t read = os::read_number("/proc/sys/vm/max_map_count").value_or(kUsualMappings) / kShare;
+    const std::size_t read = os::mapping_share();
     return most_edges.compare_exchange_strong(most, read, std::memory_order_relaxed) ? read : most;
 }
 

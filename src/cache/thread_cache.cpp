@@ -59,6 +59,7 @@ void end_thread(void* table) noexcept {
     thread_caches = nullptr;
     hot_cache = {};
     thread_ended = true;
+    OnIdle on_idle = nullptr;
     {
         const std::lock_guard lock(lifetime);
         for (std::uint32_t slot = 0; slot < slots_used; ++slot) {
@@ -66,9 +67,11 @@ void end_thread(void* table) noexcept {
             // A cache of a pool that is gone may serve another by now: then it is in use by another thread's
             // table.
             if (cache == nullptr || cache->pool_id.load(std::memory_order_relaxed) == 0) continue;
-            if (cache->table.load(std::memory_order_relaxed) == caches) cache->list->give_up(*cache);
+            if (cache->table.load(std::memory_order_relaxed) != caches) continue;
+            if (const OnIdle told = cache->list->give_up(*cache); told != nullptr) on_idle = told;
         }
     }
+    if (on_idle != nullptr) on_idle();  // it takes locks of its own
     give_up_table(caches);
 }
 
@@ -169,7 +172,7 @@ void CacheList::empty(ThreadCache& cache) noexcept {
     }
 }
 
-void CacheList::give_up(ThreadCache& cache) noexcept {
+OnIdle CacheList::give_up(ThreadCache& cache) noexcept {
     std::array<std::uint64_t, std::tuple_size_v<decltype(waiting_classes_)>> classes{};
     bool waits = false;
     for (auto& entry : cache.arenas) {
@@ -192,7 +195,7 @@ void CacheList::give_up(ThreadCache& cache) noexcept {
         cache.table.store(nullptr, std::memory_order_relaxed);
         cache.in_use = false;
     }
-    on_idle_();  // last: decay must find what waits
+    return on_idle_;
 }
 
 bool CacheList::empty_waiting(bool long_waiting_only) noexcept {

@@ -41,12 +41,16 @@ struct ThreadCache {
     ArenaCache* add(std::uint32_t index, arena::NodeArena& arena, SharedBlocks& shared) noexcept;
 };
 
+/// Told that there is idle memory now; the same for all lists that have one. May be called after the pool's
+/// end.
+using OnIdle = void (*)() noexcept;
+
 /// All caches of one pool: those of running threads, and those that ended threads left, which new threads
 /// take over with all they counted.
 class CacheList {
 public:
-    /// `on_idle` is told when a thread's end has made memory idle.
-    CacheList(std::uint64_t pool_id, std::uint32_t slot, void (*on_idle)() noexcept) noexcept
+    /// `on_idle`, if any, is told when a thread's end has made memory idle.
+    CacheList(std::uint64_t pool_id, std::uint32_t slot, OnIdle on_idle) noexcept
         : pool_id_(pool_id), slot_(slot), on_idle_(on_idle) {}
     CacheList(const CacheList&) = delete;
     CacheList& operator=(const CacheList&) = delete;
@@ -82,8 +86,8 @@ public:
     /// Puts all blocks of a cache back to their arenas.
     static void empty(ThreadCache& cache) noexcept;
     /// Leaves a cache to the next thread, with its small and medium blocks if the threads that go on have
-    /// room enough without it.
-    void give_up(ThreadCache& cache) noexcept;
+    /// room enough without it. Returns who is to be told, without a lock.
+    OnIdle give_up(ThreadCache& cache) noexcept;
     /// Empties the caches that wait for a thread; only those that did so at the last call that asked for
     /// these, if `long_waiting_only`. Returns whether some are left.
     bool empty_waiting(bool long_waiting_only) noexcept;
@@ -97,7 +101,7 @@ public:
 private:
     const std::uint64_t pool_id_;
     const std::uint32_t slot_;
-    void (*const on_idle_)() noexcept;
+    const OnIdle on_idle_;
     base::Mutex spare_mutex_;  ///< before mutex_
     base::Mutex mutex_;
     ThreadCache* head_ = nullptr;

@@ -21,10 +21,15 @@ constinit std::atomic<PlaceNamer> place_namer{nullptr};
 
 }  // namespace
 
-CallSite CallSite::here() noexcept {
+CallSite CallSite::here_in_handler() noexcept {
     CallSite site;
     site.depth = ::backtrace(site.frames.data(), kFrames);
     site.thread = static_cast<int>(::syscall(SYS_gettid));
+    return site;
+}
+
+CallSite CallSite::here() noexcept {
+    CallSite site = here_in_handler();
     if (const PlaceNamer namer = place_namer.load(std::memory_order_relaxed); namer != nullptr)
         namer(site.place.data(), site.place.size());
     return site;

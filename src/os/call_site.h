@@ -17,6 +17,8 @@ struct CallSite {
 
     /// Costs microseconds; the first call of a process loads the unwinder. Any thread.
     static CallSite here() noexcept;
+    /// The same without what the program says; for a signal handler, once the unwinder is loaded.
+    static CallSite here_in_handler() noexcept;
     /// Writes the thread, the place and a line for each frame to stderr: names of functions that are visible
     /// in their module, and module and offset for all (addr2line tells source lines). Safe in a signal
     /// handler.

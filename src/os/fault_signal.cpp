@@ -22,10 +22,11 @@ struct sigaction before;                          // written before the handler 
 void hand_on(int signal, siginfo_t* info, void* context) noexcept {
     if ((before.sa_flags & SA_SIGINFO) != 0) {
         before.sa_sigaction(signal, info, context);
+    } else if (before.sa_handler == SIG_IGN && info->si_code <= 0) {  // sent, not caused
     } else if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN) {
         // The access is tried again and ends the process there, where a debugger should find it.
         static_cast<void>(::sigaction(signal, &before, nullptr));
-        if (info->si_code <= 0) static_cast<void>(::raise(signal));  // sent, not caused
+        if (info->si_code <= 0) static_cast<void>(::raise(signal));
     } else {
         before.sa_handler(signal);
     }
@@ -43,19 +44,25 @@ void handle(int signal, siginfo_t* info, void* context) noexcept {
 }  // namespace
 
 bool watch_faults(FaultLook look) noexcept {
-    if (looks.load(std::memory_order_acquire) != nullptr) return true;
     const std::lock_guard lock(watch_mutex);
-    if (looks.load(std::memory_order_relaxed) != nullptr) return true;
+    if (looks.load(std::memory_order_relaxed) != nullptr) {
+        struct sigaction now{};
+        return ::sigaction(SIGSEGV, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+               now.sa_sigaction == handle;
+    }
     if (::sigaction(SIGSEGV, nullptr, &before) != 0) return false;
-    struct sigaction ours{};
+    // Who was there before is called as if by the system.
+    struct sigaction ours = before;
     ours.sa_sigaction = handle;
-    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    static_cast<void>(::sigemptyset(&ours.sa_mask));
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK | (before.sa_flags & SA_NODEFER);
     looks.store(look, std::memory_order_release);
     if (::sigaction(SIGSEGV, &ours, nullptr) == 0) return true;
     looks.store(nullptr, std::memory_order_relaxed);
     return false;
 }
+
+void lock_faults() noexcept { watch_mutex.lock(); }
+void unlock_faults() noexcept { watch_mutex.unlock(); }
 
 void write_error(const char* text) noexcept {
     std::size_t left = std::strlen(text);

@@ -13,6 +13,7 @@
 
 #include "base/bits.h"
 #include "os/system_calls.h"
+#include "os/text_file.h"
 
 namespace numapool::os {
 namespace {
@@ -107,6 +108,12 @@ std::size_t resident_bytes(std::uintptr_t address, std::size_t bytes) noexcept {
             std::count_if(pages.begin(), end, [](unsigned char p) { return p & 1; }));
     }
     return resident * page_bytes();
+}
+
+std::size_t mapping_share() noexcept {
+    constexpr std::size_t kUsualMappings = 65530;  // the kernel's default, for where /proc cannot be read
+    static const std::size_t share = read_number("/proc/sys/vm/max_map_count").value_or(kUsualMappings) / 4;
+    return share;
 }
 
 void* map_records(std::size_t bytes) noexcept {

@@ -29,8 +29,13 @@ int release(std::uintptr_t address, std::size_t bytes) noexcept;
 /// Makes reserved memory readable and writable; pages appear, zeroed, on first touch.
 int commit(std::uintptr_t address, std::size_t bytes) noexcept;
 
-/// Forbids every access, keeping the pages and what they hold; commit() allows it again.
+/// Forbids every access, keeping the pages and what they hold; commit() allows it again. An error may leave a
+/// part of them forbidden.
 int forbid(std::uintptr_t address, std::size_t bytes) noexcept;
+
+/// A quarter of the mappings that the process may have (vm.max_map_count, looked up once). Who makes many of
+/// one kind keeps to it: the others are the program's.
+std::size_t mapping_share() noexcept;
 
 /// Gives the pages back, keeping the addresses usable: they read zero from now on.
 int decommit(std::uintptr_t address, std::size_t bytes) noexcept;

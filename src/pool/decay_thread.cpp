@@ -84,8 +84,8 @@ void DecayThread::run() noexcept {
         bool samples = false;
         tick = kLongestTick;
         PoolRegistry::for_each([&](PoolCore& pool) {
-            samples |= pool.samples();
             const std::optional<milliseconds> decay = pool.options().idle_decay;
+            samples |= decay && pool.samples();
             if (!decay || !pool.decay(now, static_cast<std::uint32_t>(slept.count()))) return;
             any = true;
             tick = std::min(tick, std::max(kShortestTick, *decay / 20));

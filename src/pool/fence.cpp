@@ -3,7 +3,9 @@
 #include "pool/fence.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "base/bits.h"
 #include "os/memory_tools.h"
@@ -15,6 +17,22 @@ namespace {
 constexpr unsigned char kFilling = 0xFD;   // beside a live block
 constexpr unsigned char kReturned = 0xDD;  // in a returned one
 constexpr std::size_t kPatternBytes = 64;  // at least, on each side
+
+// How many blocks of the process have fences of pages, each for two to four mappings more.
+// Relaxed: a figure.
+constinit std::atomic<std::size_t> page_fences{0};
+
+bool count_fence() noexcept {
+    if (page_fences.fetch_add(1, std::memory_order_relaxed) < os::mapping_share() / 3) return true;
+    page_fences.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+}
+
+/// Forbids access. False: the system refuses, and all is as it was. It may refuse half-way; where it does not
+/// take that back either, the memory counts as closed.
+bool close(std::uintptr_t address, std::size_t bytes) noexcept {
+    return os::forbid(address, bytes) == 0 || os::commit(address, bytes) != 0;
+}
 
 unsigned char* at(std::uintptr_t address) noexcept { return reinterpret_cast<unsigned char*>(address); }
 
@@ -70,8 +88,9 @@ void FencedBlock::close_off(const void* pool, bool zeroed) noexcept {
         os::tools_block_made(pool, user(), bytes, zeroed);
         return;
     }
-    if (front != 0 && os::forbid(inner, front) != 0) front = 0, kind = FenceKind::kPattern;
-    if (back != 0 && os::forbid(end() - back, back) != 0) back = 0, kind = FenceKind::kPattern;
+    if (front + back != 0) counted = count_fence();
+    if (front != 0 && !(counted && close(inner, front))) front = 0, kind = FenceKind::kPattern;
+    if (back != 0 && !(counted && close(end() - back, back))) back = 0, kind = FenceKind::kPattern;
     before(*this).fill(kFilling);
     behind(*this).fill(kFilling);
 }
@@ -84,7 +103,7 @@ Damage FencedBlock::overrun() const noexcept {
 
 void FencedBlock::shut(const void* pool) noexcept {
     if (kind == FenceKind::kTool) os::tools_block_gone(pool, user(), bytes);
-    if (kind == FenceKind::kPages && os::forbid(inner, inner_bytes) != 0) kind = FenceKind::kPattern;
+    if (kind == FenceKind::kPages && !close(inner, inner_bytes)) kind = FenceKind::kPattern;
     if (kind == FenceKind::kPattern) Span{user(), user() + bytes}.fill(kReturned);
 }
 
@@ -97,7 +116,9 @@ Damage FencedBlock::late_write() const noexcept {
 bool FencedBlock::open_up() noexcept {
     if (kind == FenceKind::kTool) os::tools_show(inner, inner_bytes);
     const bool closed = kind == FenceKind::kPages || front != 0 || back != 0;
-    return !closed || os::commit(inner, inner_bytes) == 0;
+    if (closed && os::commit(inner, inner_bytes) != 0) return false;
+    if (std::exchange(counted, false)) page_fences.fetch_sub(1, std::memory_order_relaxed);
+    return true;
 }
 
 }  // namespace numapool::detail

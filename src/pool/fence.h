@@ -33,8 +33,8 @@ struct FenceShape {
     /// Fences of that kind around a block. An alignment of more than a page leaves no room in front.
     static FenceShape around(FenceKind kind, std::size_t bytes, std::size_t alignment) noexcept;
     /// No fence, but the block allows no access once it is returned.
-    static FenceShape open(std::size_t bytes, std::size_t alignment) noexcept {
-        return {FenceKind::kPages, 0, 0, bytes, alignment};
+    static FenceShape open(FenceKind kind, std::size_t bytes, std::size_t alignment) noexcept {
+        return {kind, 0, 0, bytes, alignment};
     }
     bool fits_in(std::size_t available) const noexcept { return inner_bytes <= available; }
 };
@@ -60,6 +60,7 @@ struct FencedBlock {
     std::uint32_t size_class = 0;  ///< of the inner block; kSizeClasses for a large one
     FenceKind kind = FenceKind::kPages;
     State state = State::kLive;
+    bool counted = false;  ///< among the process's fences of pages
     bool settled = true;   ///< as BlockInfo has it
     bool misused = false;  ///< an access was told of already, and its memory is nobody's any more
     std::uint32_t returned_at_ms = 0;
@@ -75,7 +76,8 @@ struct FencedBlock {
     std::uintptr_t end() const noexcept { return inner + inner_bytes; }
     bool covers(std::uintptr_t address) const noexcept { return address >= inner && address < end(); }
     /// Puts the fences up, the holder's bytes being as they shall be. Where the system refuses to protect
-    /// pages (there may be so many mappings), the pattern stands in for them.
+    /// pages, or the fences of the process take a quarter of the mappings that it may have, the pattern
+    /// stands in for them.
     void close_off(const void* pool, bool zeroed) noexcept;
     /// What of the filling changed while the block was out.
     Damage overrun() const noexcept;

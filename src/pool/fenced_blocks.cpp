@@ -27,6 +27,11 @@ bool FencedBlocks::add(const FencedBlock& block) noexcept {
     }
 }
 
+void FencedBlocks::update(const FencedBlock& block) noexcept {
+    const std::lock_guard lock(mutex_);
+    records_.find(key(block.user()))->second.block = block;
+}
+
 std::optional<FencedBlock> FencedBlocks::find(std::uintptr_t user) noexcept {
     const std::lock_guard lock(mutex_);
     const auto found = records_.find(key(user));

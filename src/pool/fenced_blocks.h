@@ -21,8 +21,11 @@ class FencedBlocks {
 public:
     /// False without memory for the record.
     bool add(const FencedBlock& block) noexcept;
+    /// Writes down what has changed of a block that was added.
+    void update(const FencedBlock& block) noexcept;
+    std::size_t size() const noexcept { return count_.load(std::memory_order_relaxed); }
     /// Whether there is any record: what is asked before a look.
-    bool any() const noexcept { return count_.load(std::memory_order_relaxed) != 0; }
+    bool any() const noexcept { return size() != 0; }
     /// What starts at `user`, for its holder.
     std::optional<FencedBlock> find(std::uintptr_t user) noexcept;
     /// The block that `address` lies in or beside. Safe in a signal handler that interrupts no call of this

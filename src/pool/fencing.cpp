@@ -21,14 +21,22 @@ constexpr std::size_t kMostSampleBytesWaiting = std::size_t{16} << 20;
 // The same where all are watched.
 constexpr std::size_t kMostWaiting = 4096;
 constexpr std::size_t kMostBytesWaiting = std::size_t{256} << 20;
+// Samples that live long hold mappings, and a pool whose misuse was told so often needs no more of it.
+constexpr std::size_t kMostSamples = 256;
+constexpr std::uint64_t kMostTold = 8;
 
 }  // namespace
 
 void PoolCore::call_for_sample() noexcept {
-    if (settings_.check != CheckMode::kSampled || closed() || !SampleClock::due()) return;
+    if (!samples() || closed() || !SampleClock::due()) return;
     const std::lock_guard lock(growth_mutex_);
     sample_called_for_.store(true, std::memory_order_relaxed);
     set_short_ways();
+}
+
+bool PoolCore::samples() const noexcept {
+    return settings_.check == CheckMode::kSampled && !settings_.disabled && fenced_.size() < kMostSamples &&
+           fenced_.found() < kMostTold;
 }
 
 bool PoolCore::wants_sample(BindMode mode) noexcept {
@@ -39,14 +47,18 @@ bool PoolCore::wants_sample(BindMode mode) noexcept {
         sample_called_for_.store(false, std::memory_order_relaxed);
         set_short_ways();
     }
-    return mode != BindMode::kStrict && SampleClock::take();
+    return mode != BindMode::kStrict && samples() && SampleClock::take();
 }
 
 void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std::size_t alignment,
                                 const Request& request, Placing& placing, base::Failure& failure) noexcept {
     const bool sample = settings_.check == CheckMode::kSampled;
     const SampleTime time(sample);
-    const FenceKind kind = os::tools_watch() ? FenceKind::kTool : FenceKind::kPages;
+    const bool told_of_faults = os::watch_faults(look_at_fault);
+    // The program goes on after what a sample finds; without the handler a fault would end it.
+    const FenceKind kind = os::tools_watch()           ? FenceKind::kTool
+                           : told_of_faults || !sample ? FenceKind::kPages
+                                                       : FenceKind::kPattern;
     FenceShape shape = FenceShape::around(kind, bytes, alignment);
     Taken taken;
     if (!sample || shape.inner_bytes <= base::kMaxSlabBlockBytes) {
@@ -57,10 +69,10 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
         taken = taken_of(cache.arena().take_idle_block(shape.inner_bytes, shape.alignment));
         if (taken.address == nullptr && release_all_fenced())
             taken = taken_of(cache.arena().take_idle_block(shape.inner_bytes, shape.alignment));
-        if (taken.address == nullptr && bytes > base::kMaxSlabBlockBytes) {
-            shape = FenceShape::open(bytes, alignment);
-            taken = take(cache, bytes, alignment, failure);
-        }
+    }
+    if (taken.address == nullptr && bytes > base::kMaxSlabBlockBytes) {
+        shape = FenceShape::open(kind, bytes, alignment);
+        taken = take(cache, bytes, alignment, failure);
     }
     if (taken.address == nullptr) return nullptr;
     const auto inner = reinterpret_cast<std::uintptr_t>(taken.address);
@@ -73,13 +85,12 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     const bool large = taken.size_class == base::kSizeClasses;
     if (large) block.settled = range.entry(range.index_of(inner)).is_live_block();
     block.got = os::CallSite::here();
-    if (kind == FenceKind::kPages) static_cast<void>(os::watch_faults(look_at_fault));
-    block.close_off(this, request.zeroed);
     if (!fenced_.add(block)) {  // not watched, then
-        static_cast<void>(block.open_up());
         if (request.zeroed) std::memset(taken.address, 0, bytes);
         return taken.address;
     }
+    block.close_off(this, request.zeroed);
+    fenced_.update(block);
     // From here on only the record leads to it.
     if (large) {
         arena::mark_block(inner, arena::BlockState::kFenced);
@@ -139,7 +150,7 @@ std::optional<ErrorCode> PoolCore::return_fenced(std::uintptr_t address, Returne
 
 bool PoolCore::release_fenced(FencedBlock block) noexcept {
     if (const Damage damage = block.late_write()) report_damage(block, damage);
-    if (block.misused) return true;  // someone still uses it: it serves nobody any more
+    if (block.misused && block.size_class < base::kSizeClasses) return true;  // someone still uses it
     if (!block.open_up()) {
         fenced_.keep(block);
         return false;

@@ -44,7 +44,7 @@ void tell(const char* what, const char* pool, const FencedBlock& block, std::uin
 void tell_of_access(const char* pool, const FencedBlock& block, std::uintptr_t address) noexcept {
     const bool returned = block.state == FencedBlock::State::kReturned;
     tell(returned ? "use after return" : "access out of bounds", pool, block, address);
-    os::CallSite::here().write("it was touched");
+    os::CallSite::here_in_handler().write("it was touched");
 }
 
 void tell_of_damage(const char* pool, const FencedBlock& block, Damage damage) noexcept {

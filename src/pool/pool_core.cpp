@@ -45,7 +45,7 @@ PoolCore::PoolCore(const PoolOptions& options, const CoreSettings& settings, std
       slot_(slot),
       monitoring_(options.enable_monitoring),
       budget_(options.max_bytes.value_or(arena::CommitBudget::kUnlimited)),
-      caches_(id, slot, options.idle_decay ? DecayThread::wake : []() noexcept {}) {
+      caches_(id, slot, options.idle_decay ? DecayThread::wake : nullptr) {
     os::tools_pool_made(this);
 }
 

@@ -86,10 +86,8 @@ public:
     std::vector<PlacementCheck> verify_placement();
     std::size_t resident_bytes() noexcept;
     const PoolOptions& options() const noexcept { return options_; }
-    /// Whether a few of its blocks are watched.
-    bool samples() const noexcept {
-        return settings_.check == CheckMode::kSampled && !settings_.disabled && options_.idle_decay;
-    }
+    /// Whether a few of its blocks are watched, and there are not too many of these yet.
+    bool samples() const noexcept;
     /// Whether the next request is to be served with a block that is watched.
     bool watches_next() const noexcept {
         return settings_.check == CheckMode::kAll || sample_called_for_.load(std::memory_order_relaxed);

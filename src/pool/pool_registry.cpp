@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "os/fault_signal.h"
 #include "pool/decay_thread.h"
 #include "pool/interleave_sets.h"
 #include "pool/plain_heap.h"
@@ -90,11 +91,13 @@ void PoolRegistry::before_fork() noexcept {
     PlainHeap::lock();
     DecayThread::lock();
     lock_interleave_sets();
+    os::lock_faults();
     base::lock_log();
 }
 
 void PoolRegistry::unlock_everything() noexcept {
     base::unlock_log();
+    os::unlock_faults();
     unlock_interleave_sets();
     DecayThread::unlock();
     PlainHeap::unlock();

@@ -2,6 +2,7 @@
 // Must not know: pools.
 #include "pool/sample_clock.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -35,7 +36,11 @@ bool SampleClock::take() noexcept {
 
 void SampleClock::spend(std::chrono::nanoseconds time) noexcept {
     const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(time * kShare);
-    next_ms.fetch_add(static_cast<std::uint64_t>(pause.count()), std::memory_order_relaxed);
+    const std::uint64_t now = os::coarse_milliseconds();
+    std::uint64_t next = next_ms.load(std::memory_order_relaxed);
+    while (!next_ms.compare_exchange_weak(
+        next, std::max(next, now) + static_cast<std::uint64_t>(pause.count()), std::memory_order_relaxed)) {
+    }
 }
 
 void SampleClock::reset() noexcept { next_ms.store(1, std::memory_order_relaxed); }

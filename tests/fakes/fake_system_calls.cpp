@@ -15,9 +15,11 @@
 #include <optional>
 #include <utility>
 
+#include "base/bits.h"
 #include "os/memory_policy.h"
 #include "os/remapping.h"
 #include "os/system_calls.h"
+#include "os/virtual_memory.h"
 
 namespace numapool::fakes {
 namespace {
@@ -34,6 +36,8 @@ struct State {
     std::array<Refusal, kCalls> refusals{};
     std::optional<std::size_t> largest_map;
     std::atomic<bool> refused_remaps_unmap{false};
+    std::atomic<bool> refused_protections_do_half{false};
+    std::atomic<int> forbidding_error{0};
     std::atomic<bool> free_addresses_refused{false};
     int refused_advice = -1;
     Refusal advice_refusal;
@@ -102,7 +106,17 @@ int unmap(void* address, std::size_t bytes) {
 }
 
 int protect(void* address, std::size_t bytes, int protection) {
-    if (counted_and_refused(Call::kProtect, __builtin_return_address(0), bytes)) return -1;
+    if (counted_and_refused(Call::kProtect, __builtin_return_address(0), bytes)) {
+        const int error = errno;
+        if (state().refused_protections_do_half)
+            os::kKernelCalls.protect(address, base::align_up(bytes / 2, os::page_bytes()), protection);
+        errno = error;
+        return -1;
+    }
+    if (protection == PROT_NONE && state().forbidding_error != 0) {
+        errno = state().forbidding_error;
+        return -1;
+    }
     return os::kKernelCalls.protect(address, bytes, protection);
 }
 
@@ -266,6 +280,8 @@ void FakeSystemCalls::refuse(Call call, int error, std::uint64_t first, std::uin
 }
 
 void FakeSystemCalls::refused_remaps_unmap(bool unmap) { state().refused_remaps_unmap = unmap; }
+void FakeSystemCalls::refuse_forbidding(int error) { state().forbidding_error = error; }
+void FakeSystemCalls::refused_protections_do_half(bool half) { state().refused_protections_do_half = half; }
 
 void FakeSystemCalls::refuse_maps_of_free_addresses() { state().free_addresses_refused = true; }
 
@@ -284,6 +300,8 @@ void FakeSystemCalls::allow_all() {
     const std::lock_guard lock(state().mutex);
     state().refusals = {};
     state().refused_remaps_unmap = false;
+    state().refused_protections_do_half = false;
+    state().forbidding_error = 0;
     state().free_addresses_refused = false;
     state().largest_map.reset();
     state().refused_advice = -1;

@@ -71,6 +71,11 @@ public:
     static void refuse(Call call, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
     /// Whether a refused remap has unmapped its destination by then, as the kernel may; false at first.
     static void refused_remaps_unmap(bool unmap);
+    /// Refuses, with `error`, to take access to pages away; 0 allows it again.
+    static void refuse_forbidding(int error);
+    /// Whether a refused protection was made for the first half of the pages, as the kernel may; false at
+    /// first.
+    static void refused_protections_do_half(bool half);
     /// Refuses to map at addresses that are free (MAP_FIXED_NOREPLACE), as if someone else had been faster.
     static void refuse_maps_of_free_addresses();
     /// Refuses maps of more than `bytes`, as RLIMIT_AS does, with ENOMEM.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -47,8 +48,8 @@ struct Stamped {
 /// Takes one block of each size and gives all back; how many were not as they should be.
 unsigned use_once(MemoryPool& pool, std::uint64_t owner) {
     unsigned wrong = 0;
-    std::vector<Stamped> held;
-    for (const std::size_t bytes : kSizes) held.push_back(Stamped::make(pool, bytes, owner));
+    std::array<Stamped, std::size(kSizes)> held;
+    for (std::size_t i = 0; i < held.size(); ++i) held[i] = Stamped::make(pool, kSizes[i], owner);
     for (const Stamped& each : held) {
         if (each.words == nullptr) {
             ++wrong;
@@ -86,8 +87,8 @@ enum Ending { kQuick, kExit, kQuickExit, kWithThreads, kEndings };
         case kQuickExit:
             std::quick_exit(status);
         case kWithThreads: {
-            auto* kept = new Stamped(Stamped::make(pool, 5000, 9));  // live at the end
-            if (!kept->intact()) ::_exit(1);
+            static const Stamped kept = Stamped::make(pool, 5000, 9);  // live at the end
+            if (!kept.intact()) ::_exit(1);
             std::thread([&pool] {
                 for (;;) use_once(pool, 10);
             }).detach();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/held_locks.h"
 #include "cache_fixture.h"
 
 namespace numapool::cache {
@@ -58,8 +59,14 @@ protected:
     // Numbers that no pool of this process has.
     static constexpr std::uint32_t kSlot = kMaxPools - 1;
     static inline std::uint64_t next_id_ = std::uint64_t{1} << 40;
+    static inline int told_ = 0;
+    static inline bool held_a_lock_ = false;
+    static void on_idle() noexcept {
+        ++told_;
+        held_a_lock_ |= base::holds_locks();
+    }
     static std::unique_ptr<CacheList> list() {
-        return std::make_unique<CacheList>(next_id_++, kSlot, +[]() noexcept {});
+        return std::make_unique<CacheList>(next_id_++, kSlot, on_idle);
     }
 };
 
@@ -92,7 +99,10 @@ TEST_F(ThreadCacheTest, F29_WhatAnEndedThreadKeptIsHandedOver) {
         const arena::AddressRange& range = *arena::find_range(large->address);
         cache->free_past_slots(large->address, {2 * kMiB, &range.entries[range.index_of(large->address)]});
         EXPECT_EQ(cache->ready_blocks(Tier::kMedium) + cache->ready_blocks(Tier::kLarge), 2U);
+        told_ = 0;
     });
+    EXPECT_EQ(told_, 1) << "there is idle memory to look after";
+    EXPECT_FALSE(held_a_lock_) << "who is told may want one, and refuses to be told by a holder";
     EXPECT_EQ(budget_of_ready_.large_blocks.drawn(), 0U);
     EXPECT_NE(arena_.take_idle_block(2 * kMiB, 64).address, 0U);
     in_thread([&] {

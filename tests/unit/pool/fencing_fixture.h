@@ -2,6 +2,7 @@
 // Must not know: what is tested.
 #pragma once
 
+#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -27,6 +28,15 @@ std::string told_by(Run run) {
     testing::internal::CaptureStderr();
     run();
     return testing::internal::GetCapturedStderr();
+}
+
+/// How many mappings the process has.
+inline std::size_t mappings() {
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+    std::size_t count = 0;
+    while (std::getline(maps, line)) ++count;
+    return count;
 }
 
 class Fencing : public testing::Test {

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "fencing_fixture.h"
+#include "os/virtual_memory.h"
 #include "pool/fenced_blocks.h"
 
 namespace numapool::detail {
@@ -141,7 +142,7 @@ TEST_F(FencingDeathTest, F25_WithoutMappingsAPatternTellsOnReturn) {
     PlayedPool::give(warm);
     pool->trim(0, EvictionCause::kTrim);
     void* first = pool.get(100);
-    FakeSystemCalls::refuse(Call::kProtect, ENOMEM);
+    FakeSystemCalls::refuse_forbidding(ENOMEM);
     void* block = pool.get(100);
     ASSERT_NE(block, nullptr);
     EXPECT_DEATH((write_to(block, 100), PlayedPool::give(block)), "written out of bounds: .* 1 bytes behind");
@@ -157,16 +158,20 @@ TEST_F(FencingDeathTest, F25_WithoutMappingsAPatternTellsOnReturn) {
     expect_consistent(pool->statistics());
 }
 
-// F32, F33: whatever the system refuses, nothing is lost.
+// F32, F33: whatever the system refuses, at once or half-way, nothing is lost, and no holder meets a fence.
 TEST_F(Fencing, F33_RefusedProtectionLosesNothing) {
     FakeSystemCalls fake;
-    for (std::uint64_t nth = 1; nth <= 40; ++nth) {
+    for (std::uint64_t nth = 1; nth <= 80; ++nth) {
         Checked pool;
-        FakeSystemCalls::refuse(Call::kProtect, ENOMEM, nth, 3);
+        FakeSystemCalls::refused_protections_do_half(nth > 40);
+        FakeSystemCalls::refuse(Call::kProtect, ENOMEM, nth > 40 ? nth - 40 : nth, nth > 40 ? 1 : 3);
         std::vector<void*> blocks;
         for (std::size_t i = 0; i < 30; ++i) {
-            if (void* block = pool.get(i % 5 == 0 ? 2 * kMiB + 100 : 500 * i); block != nullptr)
+            const std::size_t bytes = i % 5 == 0 ? 2 * kMiB + 100 : 500 * i;
+            if (void* block = pool.get(bytes); block != nullptr) {
+                std::memset(block, 1, bytes);
                 blocks.push_back(block);
+            }
             if (i % 3 == 2 && !blocks.empty()) {
                 EXPECT_EQ(PlayedPool::give(blocks.back()), ErrorCode::kOk);
                 blocks.pop_back();
@@ -181,6 +186,35 @@ TEST_F(Fencing, F33_RefusedProtectionLosesNothing) {
     }
 }
 
+// F33: the program needs mappings too.
+TEST_F(Fencing, F33_FencesLeaveMostMappingsToTheProgram) {
+    Checked pool;
+    std::vector<void*> blocks;
+    const std::size_t before = mappings();
+    for (std::size_t i = 0; i < os::mapping_share() * 3 / 4; ++i) blocks.push_back(pool.get(64));
+    EXPECT_LE(mappings() - before, os::mapping_share() + 100);
+    write_to(blocks.back(), 64);
+    EXPECT_DEATH(PlayedPool::give(blocks.back()), "written out of bounds: .* 1 bytes behind");
+    write_to(blocks.back(), 64, static_cast<char>(0xFD));  // as it was
+    for (void* block : blocks) EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+    pool->trim(0, EvictionCause::kTrim);
+    void* block = pool.get(64);
+    EXPECT_DEATH(write_to(block, 64), "access out of bounds") << "there is room for fences again";
+    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+}
+
+// F07: where there is no room for fences within max_bytes, there is for the block.
+TEST_F(Fencing, F07_FencesDoNotCountAgainstMaxBytes) {
+    PoolOptions options = quiet_options();
+    options.max_bytes = 16 * kMiB;
+    Checked pool(options);
+    void* block = pool.get(16 * kMiB);
+    ASSERT_NE(block, nullptr);
+    std::memset(block, 1, 16 * kMiB);
+    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+    expect_consistent(pool->statistics());
+}
+
 // F26
 TEST_F(Fencing, F26_ZeroOnReturnLeavesNoSecretBehind) {
     PoolOptions options = quiet_options();
@@ -191,7 +225,7 @@ TEST_F(Fencing, F26_ZeroOnReturnLeavesNoSecretBehind) {
         PlayedPool::give(pool.get(100));
         pool->trim(0, EvictionCause::kTrim);
         void* first = pool.get(100);
-        if (!pages) FakeSystemCalls::refuse(Call::kProtect, ENOMEM);
+        if (!pages) FakeSystemCalls::refuse_forbidding(ENOMEM);
         void* block = pool.get(100);
         ASSERT_NE(block, nullptr);
         std::memset(block, 0x77, 100);

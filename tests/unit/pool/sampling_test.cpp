@@ -1,14 +1,16 @@
 // Owns: checks of the samples among a pool's blocks: how they come about, what is told, what they cost.
 // Must not know: how a sample's misuse is found.
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,14 +23,6 @@
 
 namespace numapool::detail {
 namespace {
-
-std::size_t mappings() {
-    std::ifstream maps("/proc/self/maps");
-    std::string line;
-    std::size_t count = 0;
-    while (std::getline(maps, line)) ++count;
-    return count;
-}
 
 /// A pool of which a block is watched now and then.
 class Sampled : public Fencing {
@@ -83,6 +77,50 @@ TEST_F(Sampled, F24_F25_MisuseIsToldAndTheProgramGoesOn) {
     // What someone still writes to is never handed out again.
     for (int i = 0; i < 2000; ++i) EXPECT_NE(pool_.get(4096), block);
     EXPECT_EQ(read_from(block, 7), 1);
+}
+
+// A program that never gets over its bug is told often enough, and pays for that only so long.
+TEST_F(Sampled, F24_APoolThatToldOfManyTakesNoMoreSamples) {
+    static_cast<void>(told_by([&] {
+        for (int i = 0; i < 8; ++i) {
+            void* block = sample(24 * kMiB);
+            ASSERT_NE(block, nullptr);
+            EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+            EXPECT_EQ(read_from(block, 7), read_from(block, 7));
+        }
+    }));
+    EXPECT_EQ(pool_->statistics().misuses, 8U);
+    EXPECT_FALSE(pool_->samples());
+    pool_->trim(0, EvictionCause::kTrim);
+    EXPECT_EQ(pool_->statistics().memory_usage_bytes, 0U) << "large blocks serve again";
+}
+
+// The same for samples that live as long as the program.
+TEST_F(Sampled, SoManyLiveOnesAreEnough) {
+    std::vector<void*> blocks;
+    const std::size_t before = mappings();
+    while (pool_->samples() && blocks.size() < 1000) blocks.push_back(sample(100));
+    EXPECT_LE(blocks.size(), 256U);
+    EXPECT_LE(mappings() - before, 600U);
+    PlayedPool::give(blocks.back());
+    pool_->trim(0, EvictionCause::kTrim);
+    EXPECT_TRUE(pool_->samples());
+    blocks.pop_back();
+    for (void* block : blocks) PlayedPool::give(block);
+}
+
+// F33: where a fault would not come to the library, no page is closed.
+TEST_F(Sampled, F33_WithoutTheHandlerNoPageIsClosed) {
+    static_cast<void>(sample(100));  // the handler is there
+    struct sigaction ours{};
+    struct sigaction other{};
+    other.sa_handler = [](int) { std::_Exit(3); };
+    ASSERT_EQ(::sigaction(SIGSEGV, &other, &ours), 0);
+    void* block = sample(4096);
+    write_to(block, 4096);
+    EXPECT_NE(told_by([&] { PlayedPool::give(block); }).find("written out of bounds"), std::string::npos);
+    write_to(block, 7);
+    ASSERT_EQ(::sigaction(SIGSEGV, &ours, nullptr), 0);
 }
 
 // The program was interrupted where it may be about to look at errno.
