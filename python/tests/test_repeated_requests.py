@@ -43,6 +43,20 @@ def test_every_spelling_of_a_request_finds_the_same_array(pool: numapool.MemoryP
     assert figures["bytes_requested"] == 3 * len(spellings) * 4 * n
 
 
+def test_bytes_of_reused_arrays_count_as_those_of_their_blocks(pool: numapool.MemoryPool) -> None:
+    for size in (100, 5000, 3_000_000):
+        before = pool.get_statistics()
+        address_of(pool, size, np.uint8)
+        once = pool.get_statistics()
+        block = once["bytes_handed_out"] - before["bytes_handed_out"]
+        assert block > size
+        for _ in range(3):
+            address_of(pool, size, np.uint8)
+        figures = pool.get_statistics()
+        assert figures["bytes_handed_out"] == once["bytes_handed_out"] + 3 * block
+        assert figures["bytes_reused"] == once["bytes_reused"] + 3 * block
+
+
 class Odd(int):
     """An int whose index is said to be another; its value counts, as for NumPy."""
 
@@ -118,7 +132,9 @@ def test_a_dtype_that_only_the_request_held_is_let_go(pool: numapool.MemoryPool)
     assert watcher() is None
 
 
-@pytest.mark.parametrize("shape", [(3, np.int64(4)), [3, np.int64(4)], (3, 4, 5, 6, 7, 8, 9, 1, 1), np.array([3, 4])])
+@pytest.mark.parametrize(
+    "shape", [(3, np.int64(4)), [3, np.int64(4)], (3, 4, 5, 6, 7, 8, 9, 1, 1), np.array([3, 4])]
+)
 def test_no_request_keeps_what_it_only_reads(pool: numapool.MemoryPool, shape: Any) -> None:
     count = sys.getrefcount(shape), sys.getrefcount(int), sys.getrefcount(None)
     for _ in range(1000):
