@@ -124,7 +124,7 @@ TEST(EnvironmentVariables, F58_DisableMeansPlainAllocation) {
 }
 
 // F27, F58
-TEST(EnvironmentVariables, F58_DisabledPoolsZeroToo) {
+TEST(EnvironmentVariables, DisabledPoolsZeroToo) {
     const Environment variable("NUMAPOOL_DISABLE", "1");
     MemoryPool pool;
     for (const bool zeroed : {false, true}) {

@@ -120,7 +120,7 @@ TEST_F(PrefaultTest, ABlockOfIdleAndVacantMemoryNamesItsIdlePart) {
 }
 
 // F20: what is set aside while a process forks belongs to nobody in the child.
-TEST_F(PrefaultTest, F20_AForkWaitsForWhatIsSetAside) {
+TEST_F(PrefaultTest, AForkWaitsForWhatIsSetAside) {
     auto run = arena_.begin_prefault(4 * kMiB);
     ASSERT_TRUE(run);
     std::atomic<bool> begun{false};

@@ -49,7 +49,7 @@ TEST_F(SlabBinTest, ReturnedBlocksComeFirstAndAreCalledReused) {
 }
 
 // F09: past every seal, as when a block was written to between two returns.
-TEST_F(SlabBinTest, F09_ABlockThatIsPutTwiceLiesThereOnce) {
+TEST_F(SlabBinTest, ABlockThatIsPutTwiceLiesThereOnce) {
     const auto blocks = take(3);
     const std::uintptr_t twice[] = {blocks[1], blocks[1]};
     EXPECT_EQ(bin_.put(arena_, twice, 2), 1U);

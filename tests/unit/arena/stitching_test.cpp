@@ -238,7 +238,7 @@ TEST_F(Stitching, EveryEdgeThatTheKernelHasIsKnown) {
 }
 
 // F20: what a child makes writable the kernel does not join to what it has of its parent.
-TEST_F(Stitching, F20_AForkedChildKnowsItsEdges) {
+TEST_F(Stitching, AForkedChildKnowsItsEdges) {
     const Extent before = take_new(arena_, 6 * kMiB);
     const pid_t child = ::fork();
     ASSERT_NE(child, -1);

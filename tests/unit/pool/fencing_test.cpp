@@ -250,7 +250,7 @@ TEST_F(Fencing, F20_AForkedChildChecksToo) {
 }
 
 // F20: a handler waits for nobody, and finds no record while a fork has them.
-TEST_F(FencingDeathTest, F20_AForkHasTheRecordsToo) {
+TEST_F(FencingDeathTest, AForkHasTheRecordsToo) {
     Checked pool;
     void* block = pool.get(4096);
     EXPECT_EXIT(

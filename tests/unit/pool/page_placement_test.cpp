@@ -125,9 +125,9 @@ TEST_F(PagePlacement, F39_SlabsElsewhereCountForTheBufferThatBeginsThem) {
     PlayedPool::give(first);
 }
 
-// A process of its own, since it is told once in each.
+// F39, in a process of its own, since it is told once in each.
 using PagePlacementDeathTest = PagePlacement;
-TEST_F(PagePlacementDeathTest, F39_PagesOfALargeBufferElsewhereAreTold) {
+TEST_F(PagePlacementDeathTest, PagesOfALargeBufferElsewhereAreTold) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(
         {
