@@ -16,6 +16,8 @@ using base::kGranuleBytes;
 using base::kSliceBytes;
 using base::kSlicesPerGranule;
 
+constinit thread_local std::uint64_t given_back = 0;  ///< by this thread, of any arena
+
 /// The granules that lie wholly inside a run: [first, second).
 std::pair<std::size_t, std::size_t> whole_granules(const Run& run) noexcept {
     const std::size_t begin = (run.first + kSlicesPerGranule - 1) / kSlicesPerGranule;
@@ -151,6 +153,7 @@ std::size_t NodeArena::give_back(const Segments& segments, std::size_t count, Ev
     }
     if (given != 0) {
         uncommit(given);
+        given_back += given;
         Evicted& evicted = evicted_[static_cast<std::size_t>(cause)];
         evicted.events.fetch_add(1, std::memory_order_relaxed);
         evicted.bytes.fetch_add(given, std::memory_order_relaxed);
@@ -162,6 +165,8 @@ void NodeArena::uncommit(std::size_t bytes) noexcept {
     committed_.fetch_sub(bytes, std::memory_order_relaxed);
     settings_.budget->uncharge(bytes);
 }
+
+std::uint64_t NodeArena::given_back_by_thread() noexcept { return given_back; }
 
 std::size_t NodeArena::release_idle(std::size_t bytes, ReleaseScope scope, EvictionCause cause) noexcept {
     std::size_t given = 0;

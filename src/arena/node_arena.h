@@ -102,6 +102,8 @@ public:
     /// Gives idle memory back until `bytes` are; returns how many were. Never holds the lock across a system
     /// call.
     std::size_t release_idle(std::size_t bytes, ReleaseScope scope, EvictionCause cause) noexcept;
+    /// The idle bytes, of all arenas, that the calling thread gave back since it began, for any cause.
+    static std::uint64_t given_back_by_thread() noexcept;
     /// One tick of decay: what is idle for `decay_ms` goes, of the rest a share that has all of it gone by
     /// then. Returns whether there may be more to do later.
     bool decay(std::uint32_t now_ms, std::uint32_t tick_ms, std::uint32_t decay_ms) noexcept;

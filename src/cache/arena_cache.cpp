@@ -162,9 +162,10 @@ void ArenaCache::flush_magazines() noexcept {
 }
 
 void ArenaCache::close_large() noexcept {
-    if (drain_large()) arena_->release_lapsed();
+    // First, so that the arena may keep what comes.
     shared_->budget.large_blocks.give_back(large_.limit());
     large_.set_limit(0);
+    if (drain_large()) arena_->release_lapsed();
 }
 
 std::size_t ArenaCache::ready_blocks(Tier tier) const noexcept {

@@ -31,8 +31,7 @@ struct State {
     bool started = false;
 };
 
-// Never destroyed: the thread outlives main. Rebuilt in place in a forked child, whose condition variable may
-// have had a waiter that does not exist there.
+// Never destroyed: the thread outlives main.
 alignas(State) unsigned char storage[sizeof(State)];
 State* state() noexcept {
     static State* made = new (storage) State;
@@ -48,8 +47,9 @@ void DecayThread::lock() noexcept { state()->mutex.lock(); }
 void DecayThread::unlock() noexcept { state()->mutex.unlock(); }
 
 void DecayThread::forget() noexcept {
-    State* now = new (state()) State;
-    static_cast<std::mutex&>(now->mutex).lock();  // uncounted: the lock that is replaced was counted
+    // It may have had a waiter that does not exist in a forked child.
+    new (&state()->changed) std::condition_variable;
+    state()->started = false;
     awake_.store(false, std::memory_order_relaxed);
 }
 

@@ -223,12 +223,15 @@ bool PoolCore::all_back() noexcept {
 }
 
 std::size_t PoolCore::trim(std::size_t keep_bytes, EvictionCause cause) noexcept {
+    // What the threads kept may be more than max_buffers, and goes for that cause.
+    const std::uint64_t before = arena::NodeArena::given_back_by_thread();
     if (cache::ThreadCache* mine = cache::find_cache(slot_, id_); mine != nullptr)
         cache::CacheList::empty(*mine);
     const std::size_t committed = budget_.committed();
     const std::size_t live = live_bytes();
     const std::size_t idle = committed > live ? committed - live : 0;
-    return idle > keep_bytes ? release_idle(idle - keep_bytes, cause) : 0;
+    if (idle > keep_bytes) release_idle(idle - keep_bytes, cause);
+    return arena::NodeArena::given_back_by_thread() - before;
 }
 
 bool PoolCore::decay(std::uint32_t now_ms, std::uint32_t tick_ms) noexcept {

@@ -327,6 +327,29 @@ TEST(Trim, TakesLargeBuffersThatOtherThreadsKeepReady) {
     }).join();
 }
 
+TEST(Trim, TakesNothingThatIsNotTooMuch) {
+    const OnOneCpu here;
+    PoolOptions options = steady_options();
+    options.max_buffers = 2;
+    MemoryPool pool(options);
+    step(pool, 2, 4 * kMiB);
+    EXPECT_EQ(pool.trim(8 * kMiB), 0U);
+    EXPECT_EQ(pool.get_statistics().idle_bytes, 8 * kMiB);
+}
+
+// What another thread keeps ready, beside the room that it has for more, may be too many buffers.
+TEST(Trim, AnswersForWhatGoesBecauseOfMaxBuffersToo) {
+    PoolOptions options = steady_options();
+    options.max_buffers = 2;
+    MemoryPool pool(options);
+    std::thread([&] {
+        step(pool, 2, 4 * kMiB);
+        std::thread([&] { EXPECT_EQ(pool.trim(), 8 * kMiB); }).join();
+        EXPECT_GT(pool.get_statistics().evicted(EvictionCause::kMaxBuffers).bytes, 0U);
+        EXPECT_EQ(pool.get_statistics().memory_usage_bytes, 0U);
+    }).join();
+}
+
 TEST(Closing, GivesIdleMemoryBack) {
     const OnOneCpu here;
     MemoryPool pool(steady_options());
