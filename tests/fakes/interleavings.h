@@ -28,14 +28,6 @@
 
 namespace numapool::fakes {
 
-/// A sanitizer makes each run many times as slow (every jump out of one cleans the whole stack's shadow), so
-/// that large cases belong into plain builds.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSlowRuns = true;
-#else
-inline constexpr bool kSlowRuns = false;
-#endif
-
 /// What a few threads do with what they share. It is made many times over, always in the same place. Members
 /// that are no PlayedSync::Atomic must be one thread's alone, and what a thread has on its stack must need no
 /// destructor: a thread that has been told enough is left where it is.

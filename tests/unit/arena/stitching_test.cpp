@@ -11,6 +11,7 @@
 
 #include "fakes/fake_system_calls.h"
 #include "fakes/page_faults.h"
+#include "fakes/slow_runs.h"
 #include "os/virtual_memory.h"
 #include "stitching_fixture.h"
 
@@ -165,7 +166,7 @@ TEST_P(DriftingSizes, FaultNoPageTwiceAndStayIntact) {
     std::vector<std::pair<Extent, int>> held;
     std::size_t stitched = 0;
     std::size_t taken = 0;
-    for (int step = 0; step < 700; ++step) {
+    for (int step = 0; step < (fakes::kSlowRuns ? 200 : 700); ++step) {
         if (held.size() == live) {
             std::swap(held[random() % live], held.back());
             const auto& [block, value] = held.back();
@@ -222,7 +223,7 @@ TEST_F(Stitching, EveryEdgeThatTheKernelHasIsKnown) {
     NodeArena arena(with);
     std::mt19937_64 random(5);
     std::vector<Extent> held;
-    for (int step = 0; step < 600; ++step) {
+    for (int step = 0; step < (fakes::kSlowRuns ? 200 : 600); ++step) {
         if (held.size() == 12) {
             std::swap(held[random() % held.size()], held.back());
             put(arena, held.back());

@@ -11,6 +11,7 @@
 #include "cache/magazine.h"
 #include "cache/ready_budget.h"
 #include "fakes/interleavings.h"
+#include "fakes/slow_runs.h"
 
 namespace numapool::cache {
 namespace {

@@ -11,6 +11,7 @@
 #include "arena/slice_entry.h"
 #include "cache/large_slots.h"
 #include "fakes/interleavings.h"
+#include "fakes/slow_runs.h"
 
 namespace numapool::cache {
 namespace {

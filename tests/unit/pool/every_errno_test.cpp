@@ -19,6 +19,7 @@
 #include "numapool/page_map.h"
 
 #include "arena/mapping_edges.h"
+#include "fakes/slow_runs.h"
 #include "os/mapping_nodes.h"
 #include "os/memory_policy.h"
 #include "os/remapping.h"
@@ -285,13 +286,9 @@ TEST_P(EveryErrno, F32_LosesNothingWhereverItIsMet) {
     once();  // what a process does but once
     const std::uint64_t calls_of_life = once();
     ASSERT_GT(calls_of_life, 0U) << "nothing here makes this call";
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-    const std::uint64_t of_first = 12;  // a plain build goes to every one; these are slow
-    const std::uint64_t of_others = 1;
-#else
-    const std::uint64_t of_first = calls_of_life;
-    const std::uint64_t of_others = 6;
-#endif
+    // A plain build goes to every one.
+    const std::uint64_t of_first = fakes::kSlowRuns ? 8 : calls_of_life;
+    const std::uint64_t of_others = fakes::kSlowRuns ? 1 : 6;
     for (const int error : tested.errors) {
         SCOPED_TRACE(std::strerror(error));
         const std::uint64_t tried = error == tested.errors.front() ? of_first : of_others;
