@@ -39,6 +39,9 @@ soak: ## stress, forks, ends, random operations, fuzzing, Python: in large numbe
 	cmake --build --preset fuzz
 	tools/soak $(SOAK_SECONDS)
 
+plants: setup ## plant small bugs in a copy, one at a time, and see which test catches each
+	.venv/bin/python tools/plant_bugs
+
 format: setup ## rewrite the sources as the formatters want them
 	@tools/cpp_files | xargs -r .venv/bin/clang-format -i
 	@.venv/bin/ruff check --quiet --fix . && .venv/bin/ruff format --quiet .
@@ -56,4 +59,4 @@ install: setup ## install library, headers and command below PREFIX
 clean: ## remove what was built; .venv stays
 	rm -rf build dist
 
-.PHONY: help setup demo test vm bench page soak format tidy install clean
+.PHONY: help setup demo test vm bench page soak plants format tidy install clean

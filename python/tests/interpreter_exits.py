@@ -161,7 +161,12 @@ sys.exit(10)
         -15,
     ),
     "SIGINT": Ending(
-        "forever(get_and_return)\nsoon(lambda: os.kill(os.getpid(), signal.SIGINT))\nwhile True: get_and_return()",
+        """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
+forever(get_and_return)
+soon(lambda: os.kill(os.getpid(), signal.SIGINT))
+while True: get_and_return()
+""",
         -2,
     ),
     "KeyboardInterrupt many times": Ending(

@@ -49,6 +49,16 @@ def test_f14_arrays_outlive_a_closed_pool() -> None:
     assert large.sum() == 3_000_000
 
 
+def test_f14_closing_lets_returned_arrays_go() -> None:
+    pool = numapool.MemoryPool()
+    array = pool.get_buffer(1_000_000)
+    watcher = weakref.ref(array)
+    pool.return_buffer(array)
+    del array
+    pool.close()
+    assert watcher() is None, "no request will look at it"
+
+
 def test_f14_pools_go_with_their_last_array() -> None:
     for _ in range(8500):  # more than can be alive at a time
         array = numapool.MemoryPool().get_buffer(10)

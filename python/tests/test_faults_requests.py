@@ -139,6 +139,15 @@ def test_f07_returned_arrays_make_room() -> None:
             del array
 
 
+def test_f07_all_returned_arrays_that_nobody_holds_make_room() -> None:
+    with numapool.MemoryPool(max_bytes=200 * 2**20) as small:
+        arrays = [small.get_buffer(2**20, np.uint8) for _ in range(200)]
+        for array in arrays:
+            small.return_buffer(array)
+        del arrays, array  # more at once than any one call looks at
+        assert small.get_buffer(199 * 2**20, np.uint8).nbytes == 199 * 2**20
+
+
 @pytest.mark.parametrize(
     "foreign", [np.ones(5), np.ones((3, 3))[1:], memoryview(b"abc"), np.frombuffer(b"abc", "u1")]
 )

@@ -43,6 +43,20 @@ def test_every_spelling_of_a_request_finds_the_same_array(pool: numapool.MemoryP
     assert figures["bytes_requested"] == 3 * len(spellings) * 4 * n
 
 
+def test_bytes_of_reused_arrays_count_as_those_of_their_blocks(pool: numapool.MemoryPool) -> None:
+    for size in (100, 5000, 3_000_000):
+        before = pool.get_statistics()
+        address_of(pool, size, np.uint8)
+        once = pool.get_statistics()
+        block = once["bytes_handed_out"] - before["bytes_handed_out"]
+        assert block > size
+        for _ in range(3):
+            address_of(pool, size, np.uint8)
+        figures = pool.get_statistics()
+        assert figures["bytes_handed_out"] == once["bytes_handed_out"] + 3 * block
+        assert figures["bytes_reused"] == once["bytes_reused"] + 3 * block
+
+
 class Odd(int):
     """An int whose index is said to be another; its value counts, as for NumPy."""
 

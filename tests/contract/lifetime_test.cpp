@@ -309,45 +309,6 @@ TEST(Faults, F20_AForkedChildAllocatesWhileTheParentsThreadsDo) {
     EXPECT_EQ(pool.get_statistics().live_buffers, 0U);
 }
 
-// F20: what a thread is about to give back to the system belongs to nobody for that long.
-TEST(Faults, F20_AForkLosesNoMemoryThatIsOnItsWayBack) {
-    PoolOptions options = steady_options();
-    options.max_idle_bytes = kGiB;  // so that no block waits with its thread
-    MemoryPool pool(options);
-    constexpr std::size_t kBytes = 64 * kMiB;
-    enum : int { kIdle, kTrimming, kDone };
-    std::atomic<int> state{kDone};
-    std::atomic<bool> over{false};
-    std::thread thread([&] {
-        while (!over) {
-            std::this_thread::yield();
-            if (state != kIdle) continue;
-            state = kTrimming;
-            pool.trim();
-            state = kDone;
-        }
-    });
-    for (int i = 0; i < 10; ++i) {
-        void* block = pool.allocate(kBytes);
-        fill(block, kBytes, 1);
-        pool.deallocate(block);
-        state = kIdle;
-        while (state == kIdle) std::this_thread::yield();
-        const pid_t child = ::fork();
-        if (child == 0) {
-            ::alarm(60);
-            pool.trim();
-            ::_exit(pool.get_statistics().memory_usage_bytes == 0 ? 0 : 1);
-        }
-        while (state != kDone) std::this_thread::yield();
-        int status = 0;
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-        EXPECT_EQ(status, 0) << "fork " << i;
-    }
-    over = true;
-    thread.join();
-}
-
 // F17, for C++: a process may end with live buffers, running threads and pools that are never destroyed.
 TEST(FaultsDeathTest, F17_TheProcessEndsWhateverIsLeft) {
     EXPECT_EXIT(

@@ -94,6 +94,15 @@ TEST(Figures, TiersAreByTheBlock) {
     }
 }
 
+TEST(Figures, AllThatIsKeptReadyCountsAsIdle) {
+    const OnOneCpu here;
+    MemoryPool pool(steady_options());
+    std::vector<void*> blocks;
+    for (int i = 0; i < 100; ++i) blocks.push_back(pool.allocate(100));  // more than a thread keeps
+    for (void* block : blocks) pool.deallocate(block);
+    EXPECT_EQ(pool.get_statistics().tier(Tier::kSmall).idle_buffers, 100U);
+}
+
 TEST(Figures, NoIdleBufferIsCountedWhoseMemoryIsInUse) {
     const OnOneCpu here;
     MemoryPool pool(steady_options());

@@ -2,7 +2,9 @@
 // Must not know: who faults it in; pools.
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "arena_fixture.h"
 #include "fakes/fake_system_calls.h"
@@ -115,6 +117,29 @@ TEST_F(PrefaultTest, ABlockOfIdleAndVacantMemoryNamesItsIdlePart) {
         EXPECT_FALSE(reads_zero({joined->address + joined->zero_until, os::page_bytes()}));
         EXPECT_TRUE(reads_zero({joined->address + (idle_comes_first ? 4 * kMiB : 0), 2 * kMiB}));
     }
+}
+
+// F20: what is set aside while a process forks belongs to nobody in the child.
+TEST_F(PrefaultTest, F20_AForkWaitsForWhatIsSetAside) {
+    auto run = arena_.begin_prefault(4 * kMiB);
+    ASSERT_TRUE(run);
+    std::atomic<bool> begun{false};
+    std::atomic<bool> locked{false};
+    std::atomic<bool> back{false};
+    bool in_time = true;
+    std::thread forking([&] {
+        begun = true;
+        arena_.lock_all();
+        locked = true;
+        in_time = back;
+        arena_.unlock_all();
+    });
+    while (!begun) std::this_thread::yield();
+    for (int i = 0; i < 10'000 && !locked; ++i) std::this_thread::yield();  // time for it to be wrong
+    back = true;
+    arena_.finish_prefault(*run, false);
+    forking.join();
+    EXPECT_TRUE(in_time);
 }
 
 }  // namespace

@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fencing_fixture.h"
@@ -277,6 +279,19 @@ TEST_F(Fencing, F20_AForkedChildChecksToo) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
+    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+}
+
+// F20: a handler waits for nobody, and finds no record while a fork has them.
+TEST_F(FencingDeathTest, F20_AForkHasTheRecordsToo) {
+    Checked pool;
+    void* block = pool.get(4096);
+    EXPECT_DEATH(
+        {
+            pool->lock_all();
+            std::thread([&] { read_from(block, 4096); }).join();
+        },
+        testing::Not(testing::HasSubstr("out of bounds")));
     EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
 }
 

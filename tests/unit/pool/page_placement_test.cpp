@@ -115,7 +115,17 @@ TEST_F(PagePlacement, F39_PagesThatCannotMoveAreCountedAndToldOnce) {
     EXPECT_LE(messages.count("buffer for node 1"), 1U);
 }
 
-// A process of its own, since it is told once in each.
+TEST_F(PagePlacement, F39_SlabsElsewhereCountForTheBufferThatBeginsThem) {
+    const Messages messages;
+    PlayedPool pool;
+    FakeSystemCalls::fill_node(1, 3);
+    void* first = pool.get_on(1, 100);
+    EXPECT_EQ(figures_of(pool, 1).fallback_allocations, 1U);
+    EXPECT_EQ(figures_of(pool, 1).pages_verified, 0U);
+    PlayedPool::give(first);
+}
+
+// F39, in a process of its own, since it is told once in each.
 using PagePlacementDeathTest = PagePlacement;
 TEST_F(PagePlacementDeathTest, F39_PagesOfALargeBufferElsewhereAreTold) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");

@@ -76,6 +76,16 @@ TEST(SealedBlocks, F09_ASecondReturnIsToldWhereverTheBlockLies) {
     }
 }
 
+TEST(SealedBlocks, F09_ASecondReturnIsToldThoughTheMemoryIsFree) {
+    PoolOptions options = options_with(32);
+    options.max_idle_bytes = std::size_t{1} << 30;  // so that no block waits with its thread
+    MemoryPool pool(options);
+    void* const block = pool.allocate(std::size_t{3} << 20);
+    pool.deallocate(block);
+    EXPECT_EQ(pool.try_deallocate(block), ErrorCode::kAlreadyReturned);
+    EXPECT_EQ(return_block(block), ErrorCode::kAlreadyReturned);
+}
+
 TEST(SealedBlocks, F09_AHolderMayWriteTheVeryWord) {
     for (const Place& place : kPlaces) {
         for (const std::size_t bytes : kSizes) {
@@ -106,6 +116,20 @@ TEST(SealedBlocks, F24_WritingAfterTheReturnIsToldAndTheBlockNotHandedOut) {
         EXPECT_EQ(pool.get_statistics().live_buffers, 1001U) << "and counts as live from then on";
         for (void* one : later) pool.deallocate(one);
     }
+}
+
+TEST(SealedBlocks, F24_TheRequestThatMeetsTheBlockTells) {
+    MemoryPool pool(options_with(32));
+    void* const below = pool.allocate(200);
+    void* const block = pool.allocate(200);
+    pool.deallocate(below);
+    pool.deallocate(block);
+    write_word(block, 0xABCDEF);
+    const fakes::Messages messages;
+    EXPECT_EQ(pool.allocate(200), below) << "which lay ready below it";
+    EXPECT_EQ(messages.count("was written to after its return"), 1U) << messages.text();
+    EXPECT_EQ(return_block(block), ErrorCode::kOk) << "it counts as live";
+    pool.deallocate(below);
 }
 
 TEST(SealedBlocks, F09_ABlockReturnedTwiceInSpiteOfAllHasOneHolder) {

@@ -162,6 +162,8 @@ TEST(Messages, NameTheValueAndWhatWouldBeRight) {
     };
     EXPECT_NE(message({ErrorCode::kInvalidNode, 0, 9, 0}).find("node 9"), std::string::npos);
     EXPECT_NE(message({ErrorCode::kInvalidNode, 0, 9, 0}).find("0, 1, 2, 3"), std::string::npos);
+    EXPECT_NE(message({ErrorCode::kInvalidAlignment, 0, 48, 64}).find("alignment 48; a power"),
+              std::string::npos);
     EXPECT_NE(message({ErrorCode::kLimitExceeded, 0, 123, 45}).find("45"), std::string::npos);
     EXPECT_NE(message({ErrorCode::kOutOfMemory, ENOMEM, 123, 0}).find(std::strerror(ENOMEM)),
               std::string::npos);

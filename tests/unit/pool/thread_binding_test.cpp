@@ -214,6 +214,7 @@ TEST_F(ThreadBinding, WhatTheSystemWillNotBringBackStays) {
         FakeSystemCalls::refuse(Call::kSetPolicy, EPERM, 1, 1);
         EXPECT_EQ(stack.undo(bound.id), EPERM);
         EXPECT_EQ(stack.size(), 1U);
+        EXPECT_EQ(current_cpus(), bound.cpus) << "all or nothing";
         EXPECT_EQ(stack.undo(bound.id), 0) << "it can be tried again";
         EXPECT_EQ(FakeSystemCalls::thread_policy().mode, MPOL_DEFAULT);
     });

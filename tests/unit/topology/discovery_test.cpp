@@ -60,6 +60,34 @@ TEST(RunningMachine, IsNotMixedWithAnotherOneFromTheEnvironment) {
     EXPECT_NE(machine.source.find("not this machine"), std::string::npos);
 }
 
+// The kernel's files bring nodes in the order of their ids; a machine from elsewhere may not.
+TEST(RunningMachine, DistancesAreByIdWhateverOrderHwlocHasThemIn) {
+    const fakes::MadeUpFiles files;
+    files.write("/machine.xml", R"(<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE topology SYSTEM "hwloc2.dtd">
+<topology version="2.0">
+  <object type="Machine" os_index="0" cpuset="0x1" complete_cpuset="0x1" allowed_cpuset="0x1"
+          nodeset="0x3" complete_nodeset="0x3" allowed_nodeset="0x3" gp_index="1">
+    <object type="NUMANode" os_index="0" cpuset="0x1" complete_cpuset="0x1" nodeset="0x1"
+            complete_nodeset="0x1" gp_index="2" local_memory="1073741824"/>
+    <object type="NUMANode" os_index="1" cpuset="0x1" complete_cpuset="0x1" nodeset="0x2"
+            complete_nodeset="0x2" gp_index="3" local_memory="1073741824"/>
+    <object type="PU" os_index="0" cpuset="0x1" complete_cpuset="0x1" nodeset="0x3"
+            complete_nodeset="0x3" gp_index="4"/>
+  </object>
+  <distances2 type="NUMANode" nbobjs="2" kind="5" name="NUMALatency" indexing="os">
+    <indexes length="4">1 0 </indexes>
+    <u64values length="12">11 21 31 10 </u64values>
+  </distances2>
+</topology>
+)");
+    ::setenv("HWLOC_XMLFILE", (files.root() + "/machine.xml").c_str(), 1);
+    const Topology machine = discover_topology();
+    ::unsetenv("HWLOC_XMLFILE");
+    ASSERT_EQ(machine.nodes.size(), 2U);
+    EXPECT_EQ(machine.distances, (Matrix{{10, 31}, {21, 11}}));
+}
+
 TEST(MadeUp, SparseNodesKeepTheirIds) {
     const MadeUpMachine machine;
     machine.add_cpus(4);
