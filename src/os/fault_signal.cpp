@@ -44,12 +44,9 @@ void handle(int signal, siginfo_t* info, void* context) noexcept {
 }  // namespace
 
 bool watch_faults(FaultLook look) noexcept {
+    if (looks.load(std::memory_order_acquire) != nullptr) return true;
     const std::lock_guard lock(watch_mutex);
-    if (looks.load(std::memory_order_relaxed) != nullptr) {
-        struct sigaction now{};
-        return ::sigaction(SIGSEGV, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-               now.sa_sigaction == handle;
-    }
+    if (looks.load(std::memory_order_relaxed) != nullptr) return true;
     if (::sigaction(SIGSEGV, nullptr, &before) != 0) return false;
     // Who was there before is called as if by the system.
     struct sigaction ours = before;
@@ -59,6 +56,12 @@ bool watch_faults(FaultLook look) noexcept {
     if (::sigaction(SIGSEGV, &ours, nullptr) == 0) return true;
     looks.store(nullptr, std::memory_order_relaxed);
     return false;
+}
+
+bool sees_faults() noexcept {
+    struct sigaction now{};
+    return ::sigaction(SIGSEGV, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+           now.sa_sigaction == handle;
 }
 
 void lock_faults() noexcept { watch_mutex.lock(); }

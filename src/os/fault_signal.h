@@ -11,10 +11,12 @@ namespace numapool::os {
 /// the end of the process. May use what is safe in a signal handler only.
 using FaultLook = bool (*)(std::uintptr_t address) noexcept;
 
-/// Puts the handler in place, the first time. Returns whether it is there now: not if the system refused, or
-/// the program has set another one since, which may or may not hand on what it does not know. Where a thread
-/// blocks the signal, the system ends the process at a fault, whatever the handler. Any thread.
+/// Puts the handler in place, the first time; later calls change nothing. False if the system refuses. Where
+/// a thread blocks the signal, the system ends the process at a fault, whatever the handler. Any thread.
 bool watch_faults(FaultLook look) noexcept;
+/// Whether the handler is in place now: not if the program has set another one since, which may or may not
+/// hand on what it does not know.
+bool sees_faults() noexcept;
 /// For fork.
 void lock_faults() noexcept;
 void unlock_faults() noexcept;

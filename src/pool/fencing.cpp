@@ -54,11 +54,12 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
                                 const Request& request, Placing& placing, base::Failure& failure) noexcept {
     const bool sample = settings_.check == CheckMode::kSampled;
     const SampleTime time(sample);
-    const bool told_of_faults = os::watch_faults(look_at_fault);
+    const bool watched = os::watch_faults(look_at_fault);
     // The program goes on after what a sample finds; without the handler a fault would end it.
-    const FenceKind kind = os::tools_watch()           ? FenceKind::kTool
-                           : told_of_faults || !sample ? FenceKind::kPages
-                                                       : FenceKind::kPattern;
+    const bool pages = !sample || (watched && os::sees_faults());
+    const FenceKind kind = os::tools_watch() ? FenceKind::kTool
+                           : pages           ? FenceKind::kPages
+                                             : FenceKind::kPattern;
     FenceShape shape = FenceShape::around(kind, bytes, alignment);
     Taken taken;
     if (!sample || shape.inner_bytes <= base::kMaxSlabBlockBytes) {

@@ -189,7 +189,7 @@ TEST_F(Fencing, F33_RefusedProtectionLosesNothing) {
 }
 
 // F33: the program needs mappings too.
-TEST_F(Fencing, F33_FencesLeaveMostMappingsToTheProgram) {
+TEST_F(FencingDeathTest, F33_FencesLeaveMostMappingsToTheProgram) {
     Checked pool;
     std::vector<void*> blocks;
     const std::size_t before = mappings();
