@@ -2,6 +2,7 @@
 // Must not know: what they are about.
 #include "base/log.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,19 +27,26 @@ constinit Receiver receiver;
 
 constexpr int kOff = static_cast<int>(LogLevel::kError) + 1;
 
+int read_threshold() noexcept {
+    const char* word = std::getenv("NUMAPOOL_LOG");
+    if (word == nullptr) return static_cast<int>(LogLevel::kWarning);
+    if (std::strcmp(word, "off") == 0) return kOff;
+    for (int candidate = 0; candidate < kOff; ++candidate) {
+        if (std::strcmp(word, to_string(static_cast<LogLevel>(candidate))) == 0) return candidate;
+    }
+    std::fprintf(stderr,
+                 "numapool: NUMAPOOL_LOG is \"%s\"; debug, info, warning, error or off are possible\n", word);
+    return static_cast<int>(LogLevel::kWarning);
+}
+
 int threshold() noexcept {
-    static const int level = [] {
-        const char* word = std::getenv("NUMAPOOL_LOG");
-        if (word == nullptr) return static_cast<int>(LogLevel::kWarning);
-        if (std::strcmp(word, "off") == 0) return kOff;
-        for (int candidate = 0; candidate < kOff; ++candidate) {
-            if (std::strcmp(word, to_string(static_cast<LogLevel>(candidate))) == 0) return candidate;
-        }
-        std::fprintf(stderr,
-                     "numapool: NUMAPOOL_LOG is \"%s\"; debug, info, warning, error or off are possible\n",
-                     word);
-        return static_cast<int>(LogLevel::kWarning);
-    }();
+    // Relaxed: guards nothing. No static that is made by the first call: a fork could catch it half-way.
+    static constinit std::atomic<int> known{-1};
+    int level = known.load(std::memory_order_relaxed);
+    if (level < 0) {
+        level = read_threshold();
+        known.store(level, std::memory_order_relaxed);
+    }
     return level;
 }
 

@@ -24,8 +24,7 @@ namespace {
 
 bool on_valgrind() noexcept {
     // Of its tools only memcheck knows this request; to the others (callgrind) blocks are as they always are.
-    NUMAPOOL_FOR_VALGRIND(static char asked = 0;
-                          static const bool on = VALGRIND_MAKE_MEM_DEFINED(&asked, 1) != 0; return on;)
+    NUMAPOOL_FOR_VALGRIND(static char asked = 0; return VALGRIND_MAKE_MEM_DEFINED(&asked, 1) != 0;)
     return false;
 }
 

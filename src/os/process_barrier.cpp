@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+
 namespace numapool::os {
 namespace {
 
@@ -16,8 +18,15 @@ bool enroll() noexcept { return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPED
 }  // namespace
 
 bool have_process_barrier() noexcept {
-    static const bool have = enroll() && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-    return have;
+    enum : int { kUnknown, kNo, kYes };
+    // Relaxed: guards nothing. No static that is made by the first call: a fork could catch it half-way.
+    static constinit std::atomic<int> known{kUnknown};
+    int have = known.load(std::memory_order_relaxed);
+    if (have == kUnknown) {
+        have = enroll() && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ? kYes : kNo;
+        known.store(have, std::memory_order_relaxed);
+    }
+    return have == kYes;
 }
 
 bool process_barrier() noexcept {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 
 #include "base/bits.h"
@@ -36,7 +37,13 @@ int advise(std::uintptr_t address, std::size_t bytes, int advice) noexcept {
 }  // namespace
 
 std::size_t page_bytes() noexcept {
-    static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    // Relaxed: guards nothing. No static that is made by the first call: a fork could catch it half-way.
+    static constinit std::atomic<std::size_t> known{0};
+    std::size_t bytes = known.load(std::memory_order_relaxed);
+    if (bytes == 0) {
+        bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        known.store(bytes, std::memory_order_relaxed);
+    }
     return bytes;
 }
 
@@ -112,7 +119,13 @@ std::size_t resident_bytes(std::uintptr_t address, std::size_t bytes) noexcept {
 
 std::size_t mapping_share() noexcept {
     constexpr std::size_t kUsualMappings = 65530;  // the kernel's default, for where /proc cannot be read
-    static const std::size_t share = read_number("/proc/sys/vm/max_map_count").value_or(kUsualMappings) / 4;
+    // As in page_bytes().
+    static constinit std::atomic<std::size_t> known{0};
+    std::size_t share = known.load(std::memory_order_relaxed);
+    if (share == 0) {
+        share = read_number("/proc/sys/vm/max_map_count").value_or(kUsualMappings) / 4;
+        known.store(share, std::memory_order_relaxed);
+    }
     return share;
 }
 

@@ -2,7 +2,8 @@
 // Must not know: exceptions and messages (memory_pool.cpp), other pools (pool_registry).
 //
 // Lock order: registry, lifetime, a pool's prefault, its growth, its spare cache, its cache list, a depot, a
-// bin, an arena, watched blocks, records, plain heap, decay thread, interleave sets, log.
+// bin, an arena, watched blocks, records, plain heap, decay thread, interleave sets,
+// the handler of faults, the first look at the machine, binding, log.
 #pragma once
 
 #include <array>

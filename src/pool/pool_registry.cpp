@@ -11,6 +11,8 @@
 #include "pool/decay_thread.h"
 #include "pool/interleave_sets.h"
 #include "pool/plain_heap.h"
+#include "topology/cpu_binding.h"
+#include "topology/launch.h"
 
 namespace numapool::detail {
 namespace {
@@ -19,18 +21,18 @@ constinit base::Mutex registry_mutex;
 constinit PoolCore* pools = nullptr;
 constinit std::uint64_t last_id = 0;
 constinit std::array<bool, cache::kMaxPools> slot_taken{};
-constinit bool fork_handlers_set = false;
 
 }  // namespace
+
+// When the library is loaded: a fork that has begun by the first request would go on without them.
+const bool PoolRegistry::forks_are_handled_ =
+    ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 
 base::Mutex& PoolRegistry::mutex() noexcept { return registry_mutex; }
 PoolCore* PoolRegistry::first() noexcept { return pools; }
 
 bool PoolRegistry::claim_slot(std::uint32_t& slot, std::uint64_t& id) noexcept {
     const std::lock_guard lock(registry_mutex);
-    if (!fork_handlers_set) {
-        fork_handlers_set = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
-    }
     // A pool whose last block came back while it was being released is noticed here.
     for (PoolCore* pool = pools; pool != nullptr;) {
         PoolCore* next = pool->next_;
@@ -92,11 +94,15 @@ void PoolRegistry::before_fork() noexcept {
     DecayThread::lock();
     lock_interleave_sets();
     os::lock_faults();
+    topology::lock_launch();
+    topology::lock_binding();
     base::lock_log();
 }
 
 void PoolRegistry::unlock_everything() noexcept {
     base::unlock_log();
+    topology::unlock_binding();
+    topology::unlock_launch();
     os::unlock_faults();
     unlock_interleave_sets();
     DecayThread::unlock();

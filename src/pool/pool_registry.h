@@ -44,6 +44,8 @@ private:
     static void after_fork_in_parent() noexcept;
     static void after_fork_in_child() noexcept;
     static void unlock_everything() noexcept;
+
+    static const bool forks_are_handled_;
 };
 
 }  // namespace numapool::detail

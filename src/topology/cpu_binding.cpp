@@ -7,18 +7,20 @@
 #include <optional>
 #include <utility>
 
+#include "base/made_once.h"
 #include "topology/hwloc_topology.h"
 
 namespace numapool::topology {
 namespace {
 
-// Loaded once and never destroyed: threads may still bind while the process ends. nullptr if hwloc failed.
+constinit base::MadeOnce<HwlocTopology> machine;
+
+/// nullptr if hwloc failed.
 const HwlocTopology* binder() noexcept {
-    static const HwlocTopology* const machine = []() noexcept -> const HwlocTopology* {
+    return machine.get([]() noexcept -> const HwlocTopology* {
         std::optional<HwlocTopology> loaded = HwlocTopology::load_machine();
         return loaded ? new (std::nothrow) HwlocTopology(std::move(*loaded)) : nullptr;
-    }();
-    return machine;
+    });
 }
 
 }  // namespace
@@ -30,13 +32,16 @@ int bind_thread(const Topology& topology, int node) noexcept {
 
 int bind_thread_to_cpus(std::span<const int> cpus) noexcept {
     if (cpus.empty()) return ENODEV;
-    const HwlocTopology* const machine = binder();
-    return machine != nullptr ? machine->bind_calling_thread(cpus) : ENOSYS;
+    const HwlocTopology* const found = binder();
+    return found != nullptr ? found->bind_calling_thread(cpus) : ENOSYS;
 }
 
 std::vector<int> current_cpus() {
-    const HwlocTopology* const machine = binder();
-    return machine != nullptr ? machine->calling_thread_cpus() : std::vector<int>{};
+    const HwlocTopology* const found = binder();
+    return found != nullptr ? found->calling_thread_cpus() : std::vector<int>{};
 }
+
+void lock_binding() noexcept { machine.lock(); }
+void unlock_binding() noexcept { machine.unlock(); }
 
 }  // namespace numapool::topology

@@ -22,4 +22,8 @@ int bind_thread_to_cpus(std::span<const int> cpus) noexcept;
 /// The CPUs that the calling thread may run on, ascending; empty if the system does not tell.
 std::vector<int> current_cpus();
 
+/// For fork.
+void lock_binding() noexcept;
+void unlock_binding() noexcept;
+
 }  // namespace numapool::topology

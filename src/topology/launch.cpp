@@ -2,6 +2,7 @@
 // Must not know: what threads make of it later.
 #include "topology/launch.h"
 
+#include "base/made_once.h"
 #include "topology/discovery.h"
 #include "topology/node_files.h"
 
@@ -20,12 +21,15 @@ Launch look() {
     return launch;
 }
 
+constinit base::MadeOnce<Launch> launch;
+
 }  // namespace
 
 const Launch& system_launch() {
-    // Never destroyed: threads may still ask while the process ends.
-    static const Launch* const launch = new Launch(look());
-    return *launch;
+    return *launch.get([] { return new Launch(look()); });
 }
+
+void lock_launch() noexcept { launch.lock(); }
+void unlock_launch() noexcept { launch.unlock(); }
 
 }  // namespace numapool::topology

@@ -22,5 +22,8 @@ struct Launch {
 
 /// As of the first call of this or of system_topology(). Lives until the process ends. Any thread.
 const Launch& system_launch();
+/// For fork.
+void lock_launch() noexcept;
+void unlock_launch() noexcept;
 
 }  // namespace numapool::topology
