@@ -86,9 +86,10 @@ AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpo
     least = base::align_up(std::max<std::size_t>(least, 1), kStepBytes);
     for (std::size_t bytes = std::max(base::align_up(wanted, kStepBytes), least);;
          bytes = std::max(base::align_up(bytes / 2, kStepBytes), least)) {
-        AddressRange* range = make_records(bytes / base::kSliceBytes, purpose);
-        const std::uintptr_t start = range != nullptr ? os::reserve(bytes, kStepBytes) : 0;
-        if (start != 0 && (start + bytes) >> kAddressBits == 0) {
+        const std::uintptr_t start = os::reserve(bytes, kStepBytes);
+        const bool known = start != 0 && (start + bytes) >> kAddressBits == 0;
+        AddressRange* range = known ? make_records(bytes / base::kSliceBytes, purpose) : nullptr;
+        if (range != nullptr) {
             range->base = start;
             range->pool = arena.pool();
             range->arena_index = arena.settings().index;
@@ -97,7 +98,6 @@ AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpo
             return range;
         }
         if (start != 0) os::release(start, bytes);
-        if (range != nullptr) release_records(*range);
         if (bytes == least) return nullptr;
     }
 }

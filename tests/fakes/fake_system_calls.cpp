@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <map>
@@ -50,6 +51,7 @@ struct State {
     std::array<std::atomic<std::uint64_t>, kCalls> refused{};
     std::array<std::map<const void*, bool>, kCalls> sites;  // by return address: whether it was refused there
     std::map<int, std::uint64_t> advice_counts;
+    std::vector<std::pair<std::uintptr_t, std::uintptr_t>> left_mapped;  // by refused unmaps
 };
 
 State& state() {
@@ -94,14 +96,29 @@ void* map(void* address, std::size_t bytes, int protection, int flags) {
     return os::kKernelCalls.map(address, bytes, protection, flags);
 }
 
-int unmap(void* address, std::size_t bytes) {
-    if (counted_and_refused(Call::kUnmap, __builtin_return_address(0), bytes)) return -1;
-    const auto begin = reinterpret_cast<std::uintptr_t>(address);
-    {
-        const std::lock_guard lock(state().mutex);
-        std::erase_if(state().binds,
-                      [&](const BoundRange& b) { return b.begin >= begin && b.end <= begin + bytes; });
+/// Takes the addresses out of what refused unmaps left mapped.
+void cut_left_mapped(std::uintptr_t begin, std::uintptr_t end) {
+    std::vector<std::pair<std::uintptr_t, std::uintptr_t>> kept;
+    for (const auto& [first, last] : state().left_mapped) {
+        if (first < begin) kept.emplace_back(first, std::min(last, begin));
+        if (last > end) kept.emplace_back(std::max(first, end), last);
     }
+    state().left_mapped = std::move(kept);
+}
+
+int unmap(void* address, std::size_t bytes) {
+    const bool refused = counted_and_refused(Call::kUnmap, __builtin_return_address(0), bytes);
+    const int error = errno;
+    const auto begin = reinterpret_cast<std::uintptr_t>(address);
+    const std::lock_guard lock(state().mutex);
+    cut_left_mapped(begin, begin + bytes);
+    if (refused) {
+        state().left_mapped.emplace_back(begin, begin + bytes);
+        errno = error;
+        return -1;
+    }
+    std::erase_if(state().binds,
+                  [&](const BoundRange& b) { return b.begin >= begin && b.end <= begin + bytes; });
     return os::kKernelCalls.unmap(address, bytes);
 }
 
@@ -263,6 +280,10 @@ FakeSystemCalls::FakeSystemCalls() {
 FakeSystemCalls::~FakeSystemCalls() {
     os::replace_system_calls(nullptr);
     os::forget_remapping();
+    const std::lock_guard lock(state().mutex);
+    for (const auto& [begin, end] : state().left_mapped)
+        os::kKernelCalls.unmap(reinterpret_cast<void*>(begin), end - begin);
+    state().left_mapped.clear();
 }
 
 void FakeSystemCalls::run_on(int node) noexcept { node_of_thread = node; }

@@ -40,7 +40,8 @@ struct PopulatedRange {
     std::vector<int> cpus;  ///< that the calling thread was allowed to run on, ascending
 };
 
-/// In place while it lives; one at a time, and made before threads that use a pool start.
+/// In place while it lives; one at a time, and made before threads that use a pool start. What refused unmaps
+/// left mapped goes with it, so pools made under it end before it.
 ///
 /// The library tries anew whether pages can be moved when a fake comes and when it goes.
 ///
