@@ -231,6 +231,28 @@ def test_f33_more_than_the_system_has(pool: numapool.MemoryPool) -> None:
     pool.return_buffer(pool.get_buffer(1000))
 
 
+LITTLE_ADDRESS_SPACE = """
+import re, resource, numapool
+held = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+resource.setrlimit(resource.RLIMIT_AS, (held + (5 << 29), resource.RLIM_INFINITY))
+with numapool.MemoryPool() as pool:
+    kept = pool.get_buffer(1000)
+    try:
+        pool.get_buffer(1_000_000)
+    except numapool.PoolMemoryError as error:
+        print(error)
+    pool.return_buffer(kept)
+"""
+
+
+def test_f33_more_than_the_address_space_has() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_ADDRESS_SPACE], timeout=60, check=True, capture_output=True, text=True
+    )
+    assert "refused 1073741824 bytes of address space (Cannot" in done.stdout
+    assert "(ulimit -v)" in done.stdout
+
+
 def _restride(array: np.ndarray[Any, Any]) -> None:
     array.strides = (8, 8)
 

@@ -14,8 +14,6 @@
 namespace numapool::arena {
 namespace {
 
-constexpr std::size_t kStepBytes = std::size_t{1} << kStepBits;
-
 struct Records {
     std::size_t links, idle_since, huge_advised, mappings, total;  // offsets in bytes
 };
@@ -83,10 +81,10 @@ constinit std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits
 
 AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpose,
                             NodeArena& arena) noexcept {
-    least = base::align_up(std::max<std::size_t>(least, 1), kStepBytes);
-    for (std::size_t bytes = std::max(base::align_up(wanted, kStepBytes), least);;
-         bytes = std::max(base::align_up(bytes / 2, kStepBytes), least)) {
-        const std::uintptr_t start = os::reserve(bytes, kStepBytes);
+    least = base::align_up(std::max<std::size_t>(least, 1), kRangeUnitBytes);
+    for (std::size_t bytes = std::max(base::align_up(wanted, kRangeUnitBytes), least);;
+         bytes = std::max(base::align_up(bytes / 2, kRangeUnitBytes), least)) {
+        const std::uintptr_t start = os::reserve(bytes, kRangeUnitBytes);
         const bool known = start != 0 && (start + bytes) >> kAddressBits == 0;
         AddressRange* range = known ? make_records(bytes / base::kSliceBytes, purpose) : nullptr;
         if (range != nullptr) {

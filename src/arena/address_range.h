@@ -93,6 +93,7 @@ void release_range(AddressRange* range) noexcept;
 inline constexpr unsigned kSliceShift = 16;
 static_assert(base::kSliceBytes == std::size_t{1} << kSliceShift);
 inline constexpr unsigned kStepBits = 30;  ///< ranges start and end at multiples of 1 GiB
+inline constexpr std::size_t kRangeUnitBytes = std::size_t{1} << kStepBits;
 inline constexpr unsigned kAddressBits = 47;
 
 /// One word for each GiB of user addresses; 1 MiB of bss of which only the touched pages exist.

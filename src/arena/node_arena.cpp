@@ -60,7 +60,10 @@ base::Result<bool> NodeArena::add_range(std::size_t least_bytes, Purpose purpose
     const std::size_t wanted =
         purpose == Purpose::kLargeBlock ? settings_.range_bytes : settings_.range_bytes / kSlabShare;
     AddressRange* range = reserve_range(wanted, least_bytes, purpose, *this);
-    if (range == nullptr) return base::Failure{ErrorCode::kOutOfMemory, errno, least_bytes, 0};
+    if (range == nullptr) {
+        const std::size_t least = base::align_up(std::max<std::size_t>(least_bytes, 1), kRangeUnitBytes);
+        return base::Failure{ErrorCode::kOutOfMemory, errno, least, base::kNoAddresses};
+    }
     if (asked_home() && !settings_.home.by_granule()) ask_home(*range, 0, range->slices, os::Present::kStay);
     // A kernel without transparent huge pages refuses both, and then there is nothing to rule out either.
     if (settings_.huge_pages != HugePages::kAuto) {

@@ -17,6 +17,9 @@ struct Failure {
     std::size_t bound = 0;  ///< what would have been possible, where that is known
 };
 
+/// The `bound` of memory for which the process has no addresses left.
+inline constexpr std::size_t kNoAddresses = ~std::size_t{0};
+
 /// A T or the Failure that took its place.
 template <class T>
 class [[nodiscard]] Result {

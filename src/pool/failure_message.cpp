@@ -68,6 +68,11 @@ void throw_failure(const PoolCore& core, const base::Failure& failure) {
                                                      "interrupted the pool; ask outside of handlers");
         case ErrorCode::kOutOfMemory:
             if (failure.bound == 0) break;
+            if (failure.bound == base::kNoAddresses) {
+                throw OutOfMemoryError(
+                    failure.code, who + "the system refused " + value + " bytes of address space" + system +
+                                      "; ask for less, close pools or raise the limit (ulimit -v)");
+            }
             throw OutOfMemoryError(failure.code,
                                    who + value + " bytes cannot be faulted in: this process has " +
                                        std::to_string(failure.bound) +

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <utility>
 
 #include "numapool/log.h"
 
 #include "byte_reader.h"
 #include "choices.h"
+#include "fakes/mapped_bytes.h"
 #include "misuse.h"
 #include "pool_model.h"
 #include "threads.h"
@@ -29,13 +29,6 @@ constexpr std::size_t kLeastRange = 1024 * kMiB;  // what a lost range of addres
 // What the pool calls an error is a broken block: none of these operations breaks one.
 void receive(LogLevel level, const char* message, void*) {
     NUMAPOOL_FUZZ_CHECK(level != LogLevel::kError, message);
-}
-
-/// The process's address space.
-std::size_t mapped_bytes() {
-    std::size_t pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    return pages * 4 * kKiB;
 }
 
 class Interpreter {
@@ -314,14 +307,14 @@ void interpret(std::span<const std::uint8_t> input, const std::string& origin) {
     if (input.empty()) return;
     trace().begin(origin);
     set_log_callback(receive, nullptr);
-    const std::size_t before = mapped_bytes();
+    const std::size_t before = fakes::mapped_bytes();
     {
         const std::unique_ptr<Machine> machine = input.front() % 4 == kPlayedMachine
                                                      ? played_machine()
                                                      : real_machine(input.front() % 16 == kWatchedMachine);
         Interpreter(input.subspan(1), *machine).run();
     }
-    const std::size_t after = mapped_bytes();
+    const std::size_t after = fakes::mapped_bytes();
     NUMAPOOL_FUZZ_CHECK(after < before + kLeastRange,
                         std::to_string((after - before) / kMiB) + " MiB of addresses stay mapped");
 }

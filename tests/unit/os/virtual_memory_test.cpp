@@ -11,14 +11,15 @@
 #include <gtest/gtest.h>
 
 #include "fakes/fake_system_calls.h"
+#include "fakes/mapped_bytes.h"
 #include "os/system_calls.h"
-#include "os/text_file.h"
 
 namespace numapool::os {
 namespace {
 
 using fakes::Call;
 using fakes::FakeSystemCalls;
+using fakes::mapped_bytes;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
@@ -34,10 +35,6 @@ TEST(VirtualMemory, ReservesAtTheAlignmentAskedFor) {
 }
 
 TEST(VirtualMemory, KeepsNoAddressesBesideThoseAskedFor) {
-    const auto mapped_bytes = [] {
-        // The first number of the file.
-        return std::stoull(read_text_file("/proc/self/statm").value()) * page_bytes();
-    };
     const std::size_t before = mapped_bytes();
     const std::uintptr_t start = reserve(4 * kMiB, std::size_t{1} << 30);
     ASSERT_NE(start, 0U);
