@@ -232,25 +232,32 @@ def test_f33_more_than_the_system_has(pool: numapool.MemoryPool) -> None:
 
 
 LITTLE_ADDRESS_SPACE = """
-import re, resource, numapool
+import re, resource, sys, numapool
 held = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
-resource.setrlimit(resource.RLIMIT_AS, (held + (5 << 29), resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (held + int(sys.argv[1]), resource.RLIM_INFINITY))
 with numapool.MemoryPool() as pool:
-    kept = pool.get_buffer(1000)
+    kept = [pool.get_buffer(bytes, "u1") for bytes in (100, 1000, 40_000, 8_000_000)]
     try:
-        pool.get_buffer(1_000_000)
+        for _ in range(5):
+            kept.append(pool.get_buffer(900_000_000, "u1"))
     except numapool.PoolMemoryError as error:
         print(error)
-    pool.return_buffer(kept)
+    print(len(kept))
 """
 
 
-def test_f33_more_than_the_address_space_has() -> None:
+@pytest.mark.parametrize(("gigabytes", "buffers"), [(3.5, 5), (4.5, 6)])
+def test_f33_more_than_the_address_space_has(gigabytes: float, buffers: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LITTLE_ADDRESS_SPACE], timeout=60, check=True, capture_output=True, text=True
+        [sys.executable, "-c", LITTLE_ADDRESS_SPACE, str(int(gigabytes * 2**30))],
+        timeout=60,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert "refused 1073741824 bytes of address space (Cannot" in done.stdout
     assert "(ulimit -v)" in done.stdout
+    assert done.stdout.split()[-1] == str(buffers)
 
 
 def _restride(array: np.ndarray[Any, Any]) -> None:

@@ -63,6 +63,27 @@ AddressRange* make_records(std::size_t slices, Purpose purpose) noexcept {
     return range;
 }
 
+/// The range of the `bytes` reserved from `start` on, with its records; nullptr, and they are released, if it
+/// cannot have any. 0 starts none.
+AddressRange* describe(std::uintptr_t start, std::size_t bytes, Purpose purpose) noexcept {
+    if (start == 0) return nullptr;
+    const bool known = (start + bytes) >> kAddressBits == 0;
+    AddressRange* range = known ? make_records(bytes / base::kSliceBytes, purpose) : nullptr;
+    if (range == nullptr) {
+        os::release(start, bytes);
+    } else {
+        range->base = start;
+    }
+    return range;
+}
+
+/// Reserves `bytes` if as much again is to be had; 0 if not.
+std::uintptr_t reserve_half(std::size_t bytes) noexcept {
+    const std::uintptr_t start = os::reserve(2 * bytes, kRangeUnitBytes);
+    if (start != 0) os::release(start + bytes, bytes);
+    return start;
+}
+
 void release_records(const AddressRange& range) noexcept {
     os::release(reinterpret_cast<std::uintptr_t>(range.marks), mark_bytes(range.slices, range.unit_shift));
     os::release(reinterpret_cast<std::uintptr_t>(&range), lay_out(range.slices).total);
@@ -82,22 +103,15 @@ constinit std::atomic<AddressRange*> owner_table[std::size_t{1} << (kAddressBits
 AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpose,
                             NodeArena& arena) noexcept {
     least = base::align_up(std::max<std::size_t>(least, 1), kRangeUnitBytes);
-    for (std::size_t bytes = std::max(base::align_up(wanted, kRangeUnitBytes), least);;
-         bytes = std::max(base::align_up(bytes / 2, kRangeUnitBytes), least)) {
-        const std::uintptr_t start = os::reserve(bytes, kRangeUnitBytes);
-        const bool known = start != 0 && (start + bytes) >> kAddressBits == 0;
-        AddressRange* range = known ? make_records(bytes / base::kSliceBytes, purpose) : nullptr;
-        if (range != nullptr) {
-            range->base = start;
-            range->pool = arena.pool();
-            range->arena_index = arena.settings().index;
-            enter(*range, range);
-            os::tools_roots_made(start, bytes);
-            return range;
-        }
-        if (start != 0) os::release(start, bytes);
-        if (bytes == least) return nullptr;
-    }
+    wanted = std::max(base::align_up(wanted, kRangeUnitBytes), least);
+    AddressRange* range = wanted > least ? describe(reserve_half(wanted), wanted, purpose) : nullptr;
+    if (range == nullptr) range = describe(os::reserve(least, kRangeUnitBytes), least, purpose);
+    if (range == nullptr) return nullptr;
+    range->pool = arena.pool();
+    range->arena_index = arena.settings().index;
+    enter(*range, range);
+    os::tools_roots_made(range->base, range->slices * base::kSliceBytes);
+    return range;
 }
 
 int open_marks(AddressRange& range, std::size_t end) noexcept {

@@ -79,8 +79,9 @@ struct AddressRange {
     }
 };
 
-/// Reserves a range of `wanted` bytes, or half as much and so on down to `least`, and enters it into the
-/// owner table. Sizes are rounded up to 1 GiB. nullptr if not even the least can be had.
+/// Reserves a range of `wanted` bytes and enters it into the owner table; where that is more than half of
+/// what the process can have, of `least`. Sizes are rounded up to 1 GiB. nullptr if not even the least can be
+/// had.
 AddressRange* reserve_range(std::size_t wanted, std::size_t least, Purpose purpose,
                             NodeArena& arena) noexcept;
 

@@ -34,6 +34,29 @@ int advise(std::uintptr_t address, std::size_t bytes, int advice) noexcept {
     return EAGAIN;
 }
 
+/// Reserves addresses, from `hint` on where those are free; 0 if the system refuses.
+std::uintptr_t reserve_at(std::uintptr_t hint, std::size_t bytes) noexcept {
+    // Without MAP_NORESERVE: inaccessible memory is not counted, and commit() then meets the system's own
+    // overcommit rule, which refuses what could never be backed.
+    void* mapped = counted_calls().map(pointer(hint), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+    return mapped == MAP_FAILED ? 0 : reinterpret_cast<std::uintptr_t>(mapped);
+}
+
+/// For a process whose last addresses the padding would be. The system maps downwards: where it put the
+/// bytes, those from the multiple below are most likely free.
+std::uintptr_t reserve_without_padding(std::size_t bytes, std::size_t alignment) noexcept {
+    std::uintptr_t hint = 0;
+    for (int tries = 0; tries < 2; ++tries) {
+        const std::uintptr_t start = reserve_at(hint, bytes);
+        if (start == 0) return 0;
+        hint = base::align_down(start, alignment);
+        if (hint == start) return start;
+        release(start, bytes);
+    }
+    errno = ENOMEM;
+    return 0;
+}
+
 }  // namespace
 
 std::size_t page_bytes() noexcept {
@@ -54,13 +77,10 @@ std::size_t memory_bytes() noexcept {
 }
 
 std::uintptr_t reserve(std::size_t bytes, std::size_t alignment) noexcept {
-    // Without MAP_NORESERVE: inaccessible memory is not counted, and commit() then meets the system's own
-    // overcommit rule, which refuses what could never be backed.
     std::size_t padded = 0;
     if (__builtin_add_overflow(bytes, alignment, &padded)) return 0;
-    void* mapped = counted_calls().map(nullptr, padded, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
-    if (mapped == MAP_FAILED) return 0;
-    const auto start = reinterpret_cast<std::uintptr_t>(mapped);
+    const std::uintptr_t start = reserve_at(0, padded);
+    if (start == 0) return reserve_without_padding(bytes, alignment);
     const std::uintptr_t aligned = base::align_up(start, alignment);
     if (aligned != start) release(start, aligned - start);
     const std::uintptr_t end = aligned + bytes;

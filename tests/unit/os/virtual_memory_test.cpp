@@ -43,6 +43,19 @@ TEST(VirtualMemory, KeepsNoAddressesBesideThoseAskedFor) {
     EXPECT_LT(mapped_bytes() - before, 4 * kMiB);
 }
 
+TEST(VirtualMemory, ReservesTheLastAddressesToo) {
+    const std::size_t alignment = std::size_t{1} << 30;
+    FakeSystemCalls fake;
+    FakeSystemCalls::refuse_maps_above(alignment);  // not even a page to align with
+    const std::size_t before = mapped_bytes();
+    const std::uintptr_t start = reserve(alignment, alignment);
+    ASSERT_NE(start, 0U);
+    EXPECT_EQ(start % alignment, 0U);
+    EXPECT_EQ(mapped_bytes(), before + alignment);
+    release(start, alignment);
+    EXPECT_EQ(mapped_bytes(), before);
+}
+
 TEST(VirtualMemory, PagesAppearOnTouchAndReadZeroAfterDecommit) {
     const std::uintptr_t start = reserve(4 * kMiB, 2 * kMiB);
     ASSERT_NE(start, 0U);
