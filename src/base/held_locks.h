@@ -10,7 +10,8 @@
 
 namespace numapool::base {
 
-inline constinit thread_local int held_locks = 0;
+/// Initial-exec: a signal handler may be the first in its thread to look, and must not allocate.
+[[gnu::tls_model("initial-exec")]] inline constinit thread_local int held_locks = 0;
 
 inline bool holds_locks() noexcept { return held_locks != 0; }
 
@@ -22,6 +23,14 @@ public:
         ++held_locks;  // first, and last in unlock: a handler must not find fewer than there are
         std::atomic_signal_fence(std::memory_order_seq_cst);
         Kind::lock();
+    }
+    bool try_lock() noexcept {
+        ++held_locks;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (Kind::try_lock()) return true;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        --held_locks;
+        return false;
     }
     void unlock() noexcept {
         Kind::unlock();

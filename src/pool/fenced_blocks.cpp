@@ -2,49 +2,106 @@
 // Must not know: arenas, caches.
 #include "pool/fenced_blocks.h"
 
+#include <algorithm>
+#include <array>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "arena/idle_age.h"
+#include "os/virtual_memory.h"
 
 namespace numapool::detail {
 namespace {
 
-// See FencedBlock::offset.
-std::uintptr_t key(std::uintptr_t user) noexcept { return ~user; }
+constexpr std::size_t kChunkBytes = std::size_t{64} << 10;
+constexpr std::size_t kFewestBuckets = 512;
 
 }  // namespace
 
-bool FencedBlocks::add(const FencedBlock& block) noexcept {
-    try {
-        const std::lock_guard lock(mutex_);
-        records_.insert_or_assign(key(block.user()), Record{block, nullptr});
-        count_.store(records_.size(), std::memory_order_relaxed);
-        made_.fetch_add(1, std::memory_order_relaxed);
-        return true;
-    } catch (const std::bad_alloc&) {
-        return false;
+struct FencedBlocks::Chunk {
+    Chunk* next;
+    std::array<Record, (kChunkBytes - sizeof(Chunk*)) / sizeof(Record)> records;
+};
+
+FencedBlocks::~FencedBlocks() {
+    while (chunks_ != nullptr) {
+        Chunk* const chunk = chunks_;
+        chunks_ = chunk->next;
+        os::release(reinterpret_cast<std::uintptr_t>(chunk), kChunkBytes);
     }
+    if (!buckets_.empty())
+        os::release(reinterpret_cast<std::uintptr_t>(buckets_.data()), buckets_.size_bytes());
+}
+
+FencedBlocks::Record*& FencedBlocks::bucket(std::uintptr_t user) noexcept {
+    // Knuth's multiplicative hash: the upper half of the product depends on all bits of the address.
+    return buckets_[user * 0x9E3779B97F4A7C15U >> 32 & (buckets_.size() - 1)];
+}
+
+FencedBlocks::Record* FencedBlocks::known(std::uintptr_t user) noexcept {
+    if (buckets_.empty()) return nullptr;
+    Record* record = bucket(user);
+    while (record != nullptr && record->block.user() != user) record = record->chain;
+    return record;
+}
+
+bool FencedBlocks::make_buckets() noexcept {
+    const std::span<Record*> old = buckets_;
+    const std::size_t count = std::max(old.size() * 4, kFewestBuckets);
+    auto* made = static_cast<Record**>(os::map_records(count * sizeof(Record*)));
+    if (made == nullptr) return !old.empty();  // chains become longer
+    buckets_ = {made, count};
+    for (Record* first : old) {
+        while (first != nullptr) {
+            Record* const record = std::exchange(first, first->chain);
+            record->chain = std::exchange(bucket(record->block.user()), record);
+        }
+    }
+    if (!old.empty()) os::release(reinterpret_cast<std::uintptr_t>(old.data()), old.size_bytes());
+    return true;
+}
+
+FencedBlocks::Record* FencedBlocks::make_record() noexcept {
+    if (unused_ != nullptr) return std::exchange(unused_, unused_->chain);
+    if (unmade_ == 0) {
+        auto* chunk = static_cast<Chunk*>(os::map_records(kChunkBytes));
+        if (chunk == nullptr) return nullptr;
+        chunk->next = std::exchange(chunks_, chunk);
+        unmade_ = chunk->records.size();
+    }
+    return &chunks_->records[--unmade_];
+}
+
+bool FencedBlocks::add(const FencedBlock& block) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (size() >= buckets_.size() && !make_buckets()) return false;
+    Record* const record = make_record();
+    if (record == nullptr) return false;
+    Record*& first = bucket(block.user());
+    first = new (record) Record{block, nullptr, first};
+    count_.fetch_add(1, std::memory_order_relaxed);
+    made_.fetch_add(1, std::memory_order_relaxed);
+    return true;
 }
 
 void FencedBlocks::update(const FencedBlock& block) noexcept {
     const std::lock_guard lock(mutex_);
-    records_.find(key(block.user()))->second.block = block;
+    known(block.user())->block = block;
 }
 
 std::optional<FencedBlock> FencedBlocks::find(std::uintptr_t user) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto found = records_.find(key(user));
-    if (found == records_.end()) return std::nullopt;
-    return found->second.block;
+    const Record* found = known(user);
+    if (found == nullptr) return std::nullopt;
+    return found->block;
 }
 
 template <class Use>
 void FencedBlocks::try_locked(Use use) noexcept {
     // The thread that faulted holds no lock of ours; who does is at work and soon done.
-    auto& uncounted = static_cast<std::mutex&>(mutex_);
     for (int tries = 0; tries < 100000; ++tries) {
-        if (std::unique_lock lock(uncounted, std::try_to_lock); lock) {
+        if (std::unique_lock lock(mutex_, std::try_to_lock); lock) {
             use();
             return;
         }
@@ -53,8 +110,10 @@ void FencedBlocks::try_locked(Use use) noexcept {
 }
 
 FencedBlocks::Record* FencedBlocks::around(std::uintptr_t address) noexcept {
-    for (auto& [hidden, record] : records_) {
-        if (record.block.covers(address)) return &record;
+    for (Record* record : buckets_) {
+        for (; record != nullptr; record = record->chain) {
+            if (record->block.covers(address)) return record;
+        }
     }
     return nullptr;
 }
@@ -69,17 +128,16 @@ std::optional<FencedBlock> FencedBlocks::find_around(std::uintptr_t address) noe
 
 void FencedBlocks::mark_misused(std::uintptr_t user) noexcept {
     try_locked([&] {
-        if (const auto found = records_.find(key(user)); found != records_.end())
-            found->second.block.misused = true;
+        if (Record* found = known(user); found != nullptr) found->block.misused = true;
     });
 }
 
 std::optional<FencedBlock> FencedBlocks::begin_return(std::uintptr_t user, const os::CallSite& site,
                                                       std::uint32_t now_ms) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto found = records_.find(key(user));
-    if (found == records_.end()) return std::nullopt;
-    FencedBlock& block = found->second.block;
+    Record* const found = known(user);
+    if (found == nullptr) return std::nullopt;
+    FencedBlock& block = found->block;
     if (block.state != FencedBlock::State::kLive) return std::nullopt;
     block.state = FencedBlock::State::kReturned;
     block.returned = site;
@@ -89,7 +147,7 @@ std::optional<FencedBlock> FencedBlocks::begin_return(std::uintptr_t user, const
 
 void FencedBlocks::keep(const FencedBlock& block) noexcept {
     const std::lock_guard lock(mutex_);
-    Record& record = records_.find(key(block.user()))->second;
+    Record& record = *known(block.user());
     const bool misused = record.block.misused;  // a handler may have noted it meanwhile
     record.block = block;
     record.block.misused |= misused;
@@ -111,8 +169,11 @@ std::optional<FencedBlock> FencedBlocks::pop() noexcept {
 
 void FencedBlocks::forget(std::uintptr_t user) noexcept {
     const std::lock_guard lock(mutex_);
-    records_.erase(key(user));
-    count_.store(records_.size(), std::memory_order_relaxed);
+    Record** at = &bucket(user);
+    while ((*at)->block.user() != user) at = &(*at)->chain;
+    Record* const gone = std::exchange(*at, (*at)->chain);
+    gone->chain = std::exchange(unused_, gone);
+    count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 std::optional<FencedBlock> FencedBlocks::take_surplus(std::size_t most_blocks,

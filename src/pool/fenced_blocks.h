@@ -5,10 +5,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
+#include <span>
 
 #include "base/held_locks.h"
 #include "pool/fence.h"
@@ -19,7 +18,12 @@ namespace numapool::detail {
 /// touched, while it is held.
 class FencedBlocks {
 public:
-    /// False without memory for the record.
+    FencedBlocks() = default;
+    FencedBlocks(const FencedBlocks&) = delete;
+    FencedBlocks& operator=(const FencedBlocks&) = delete;
+    ~FencedBlocks();
+
+    /// False without memory for the record. A block that starts where a known one does must not come.
     bool add(const FencedBlock& block) noexcept;
     /// Writes down what has changed of a block that was added.
     void update(const FencedBlock& block) noexcept;
@@ -60,15 +64,26 @@ public:
 private:
     struct Record {
         FencedBlock block;
-        Record* next = nullptr;  ///< the one that was returned after it
+        Record* next = nullptr;   ///< the one that was returned after it
+        Record* chain = nullptr;  ///< another one of its bucket, or another unused one
     };
+    // Records lie in memory of their own. A request in a signal handler may have interrupted malloc.
+    struct Chunk;
+
+    Record*& bucket(std::uintptr_t user) noexcept;
+    Record* known(std::uintptr_t user) noexcept;
+    bool make_buckets() noexcept;
+    Record* make_record() noexcept;
     std::optional<FencedBlock> pop() noexcept;
     Record* around(std::uintptr_t address) noexcept;
     template <class Use>
     void try_locked(Use use) noexcept;
 
     base::Mutex mutex_;
-    std::unordered_map<std::uintptr_t, Record> records_;  ///< by address, hidden; records stay in place
+    std::span<Record*> buckets_;  ///< a power of two, by where the blocks start
+    Chunk* chunks_ = nullptr;
+    std::size_t unmade_ = 0;  ///< records of the first chunk that were never used
+    Record* unused_ = nullptr;
     Record* oldest_ = nullptr;
     Record* newest_ = nullptr;
     std::size_t waiting_bytes_ = 0;

@@ -8,7 +8,9 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -149,11 +151,18 @@ TEST(Signals, F31_HandlersThatUseThePoolHangNothing) {
     if (child == 0) ::_exit(misuse());
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
+    // A block may be handed out twice, as memory_pool.h warns, but nothing hangs.
     if (WIFSIGNALED(status)) {
-        // Handed a block twice, as memory_pool.h warns, but not hanging.
-        EXPECT_TRUE(WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS) << WTERMSIG(status);
+        const char* check = std::getenv("NUMAPOOL_CHECK");
+        const bool watched = check != nullptr && check == std::string_view("1");
+        const int signal = WTERMSIG(status);
+        EXPECT_TRUE(signal == SIGSEGV || signal == SIGBUS || (watched && signal == SIGABRT)) << signal;
         return;
     }
+#if defined(__SANITIZE_ADDRESS__)
+    if (WEXITSTATUS(status) == 1)
+        return;  // AddressSanitizer's own end of a process that touched such a block
+#endif
     EXPECT_NE(WEXITSTATUS(status), Watchdog::kHung);
     EXPECT_NE(WEXITSTATUS(status), 3) << "no handler came at the right moment: nothing was tested";
     EXPECT_EQ(WEXITSTATUS(status), 0);

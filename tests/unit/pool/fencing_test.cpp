@@ -16,7 +16,6 @@
 
 #include "fencing_fixture.h"
 #include "os/virtual_memory.h"
-#include "pool/fenced_blocks.h"
 
 namespace numapool::detail {
 namespace {
@@ -238,30 +237,6 @@ TEST_F(Fencing, F26_ZeroOnReturnLeavesNoSecretBehind) {
         EXPECT_TRUE(std::none_of(at, at + 100, [](unsigned char byte) { return byte == 0x77; }));
         PlayedPool::give(first);
     }
-}
-
-TEST(FencedBlocksTest, TheOldestGoesWhenThereAreTooManyOrTheyAreTooLarge) {
-    FencedBlocks blocks;
-    for (std::uintptr_t i = 1; i <= 3; ++i) {
-        FencedBlock block;
-        block.inner = i * kMiB;
-        block.inner_bytes = kMiB;
-        ASSERT_TRUE(blocks.add(block));
-        ASSERT_TRUE(blocks.begin_return(block.user(), {}, 0));
-        EXPECT_FALSE(blocks.begin_return(block.user(), {}, 0)) << "F09";
-        blocks.keep(block);
-    }
-    EXPECT_FALSE(blocks.take_surplus(3, 3 * kMiB));
-    const auto too_large = blocks.take_surplus(3, 3 * kMiB - 1);
-    ASSERT_TRUE(too_large);
-    EXPECT_EQ(too_large->inner, kMiB);
-    EXPECT_FALSE(blocks.take_surplus(2, 2 * kMiB));
-    const auto too_many = blocks.take_surplus(1, 2 * kMiB);
-    ASSERT_TRUE(too_many);
-    EXPECT_EQ(too_many->inner, 2 * kMiB);
-    EXPECT_FALSE(blocks.take_surplus(1, 0)) << "the last one waits whatever its size";
-    EXPECT_TRUE(blocks.take_surplus(0, 0)) << "unless none shall";
-    EXPECT_EQ(blocks.waiting(), 0U);
 }
 
 // F20
