@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <charconv>
 #include <new>
-#include <string_view>
 
 namespace numapool::os {
 namespace {
@@ -55,6 +54,22 @@ std::optional<std::string> read_text_file(const std::string& path) noexcept try 
     }
 } catch (const std::bad_alloc&) {
     return std::nullopt;
+}
+
+std::optional<std::string_view> read_text_file(const char* path, std::span<char> buffer) noexcept {
+    const FileDescriptor file(path);
+    if (file.value() < 0) return std::nullopt;
+    std::size_t filled = 0;
+    while (filled < buffer.size()) {
+        const ssize_t count = ::read(file.value(), buffer.data() + filled, buffer.size() - filled);
+        if (count == 0) break;
+        if (count > 0) {
+            filled += static_cast<std::size_t>(count);
+        } else if (errno != EINTR) {
+            return std::nullopt;
+        }
+    }
+    return std::string_view(buffer.data(), filled);
 }
 
 std::optional<std::uint64_t> read_number(const std::string& path) noexcept {

@@ -22,12 +22,8 @@ namespace {
 constexpr std::uint64_t kCpusetFileMs = 100;  // between two readings where only a file tells
 
 bool has_less_free_than(int node, std::size_t bytes) noexcept {
-    try {
-        const auto memory = topology::read_node_memory("", node);
-        return memory && memory->free_bytes < bytes;
-    } catch (const std::bad_alloc&) {
-        return false;
-    }
+    const auto memory = topology::read_node_memory("", node);
+    return memory && memory->free_bytes < bytes;
 }
 
 bool read_allowed_nodes(os::NodeMask& allowed) noexcept {

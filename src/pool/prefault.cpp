@@ -48,12 +48,8 @@ std::uint64_t available_bytes(const std::string& files_root) noexcept {
 }
 
 std::uint64_t available_bytes(const std::string& files_root, int node) noexcept {
-    try {
-        const auto memory = topology::read_node_memory(files_root, node);
-        return memory ? memory->available_bytes : kNotTold;
-    } catch (const std::bad_alloc&) {
-        return kNotTold;
-    }
+    const auto memory = topology::read_node_memory(files_root, node);
+    return memory ? memory->available_bytes : kNotTold;
 }
 
 /// With the page tables, an entry of 8 bytes for each page at worst.

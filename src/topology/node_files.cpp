@@ -2,7 +2,9 @@
 // Must not know: hwloc, or how the values are put together.
 #include "topology/node_files.h"
 
+#include <array>
 #include <charconv>
+#include <cstdio>
 
 #include "os/text_file.h"
 
@@ -62,8 +64,9 @@ std::optional<std::uint64_t> bytes_of(std::string_view meminfo, std::string_view
     return *kib * 1024;
 }
 
-std::optional<MemoryFigures> read_memory(const std::string& path) {
-    const std::optional<std::string> text = os::read_text_file(path);
+std::optional<MemoryFigures> read_memory(const char* path) noexcept {
+    std::array<char, 8192> buffer;
+    const std::optional<std::string_view> text = os::read_text_file(path, buffer);
     if (!text) return std::nullopt;
     const std::optional<std::uint64_t> total_bytes = bytes_of(*text, "MemTotal");
     const std::optional<std::uint64_t> free_bytes = bytes_of(*text, "MemFree");
@@ -121,12 +124,16 @@ std::string format_id_list(std::span<const int> ids) {
     return text;
 }
 
-std::optional<MemoryFigures> read_node_memory(const std::string& root, int node) {
-    return read_memory(node_path(root, node, "meminfo"));
+std::optional<MemoryFigures> read_node_memory(const std::string& root, int node) noexcept {
+    std::array<char, 512> path;
+    const int length = std::snprintf(path.data(), path.size(), "%s/sys/devices/system/node/node%d/meminfo",
+                                     root.c_str(), node);
+    if (length < 0 || static_cast<std::size_t>(length) >= path.size()) return std::nullopt;
+    return read_memory(path.data());
 }
 
 std::optional<MemoryFigures> read_machine_memory(const std::string& root) {
-    return read_memory(root + "/proc/meminfo");
+    return read_memory((root + "/proc/meminfo").c_str());
 }
 
 std::optional<std::vector<int>> read_node_cpus(const std::string& root, int node) {

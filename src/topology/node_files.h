@@ -39,8 +39,9 @@ std::optional<std::vector<int>> parse_id_list(std::string_view text);
 /// {0, 1, 2, 8} -> "0-2,8"; `ids` ascend.
 std::string format_id_list(std::span<const int> ids);
 
-/// The node's own memory; nothing if the kernel does not list the node.
-std::optional<MemoryFigures> read_node_memory(const std::string& root, int node);
+/// The node's own memory; nothing if the kernel does not list the node. Allocates nothing: requests ask, also
+/// in a signal handler that interrupted malloc.
+std::optional<MemoryFigures> read_node_memory(const std::string& root, int node) noexcept;
 /// The memory of the whole machine.
 std::optional<MemoryFigures> read_machine_memory(const std::string& root);
 /// The CPUs that belong to the node, online ones only; nothing if the kernel does not list the node.

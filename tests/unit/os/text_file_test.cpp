@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 
@@ -26,6 +27,17 @@ TEST_F(TextFile, IsReadWhole) {
     EXPECT_EQ(read_text_file(path_), text);
     EXPECT_FALSE(read_text_file(path_ + ".missing"));
     EXPECT_TRUE(read_text_file("/proc/self/status")) << "a file whose size reads 0";
+}
+
+TEST_F(TextFile, IsReadAsFarAsTheBufferGoes) {
+    write("0123456789");
+    std::array<char, 4> little{};
+    EXPECT_EQ(read_text_file(path_.c_str(), little), "0123");
+    std::array<char, 100> much{};
+    EXPECT_EQ(read_text_file(path_.c_str(), much), "0123456789");
+    EXPECT_EQ(read_text_file(path_.c_str(), {}), "");
+    EXPECT_FALSE(read_text_file((path_ + ".missing").c_str(), much));
+    EXPECT_FALSE(read_text_file("/", much)) << "a folder";
 }
 
 TEST_F(TextFile, NumbersAreWholeOrNothing) {

@@ -66,6 +66,7 @@ TEST(NodeMemory, IsReadInBytes) {
     EXPECT_EQ(read_node_memory(machine.root(), 3)->available_bytes, 47U * 1024)
         << "page cache can be dropped";
     EXPECT_FALSE(read_node_memory(machine.root(), 0));
+    EXPECT_FALSE(read_node_memory(std::string(600, '/'), 3)) << "no path is that long";
 }
 
 TEST(MachineMemory, NeedsBothFigures) {
