@@ -34,10 +34,11 @@ _CHECKS: tuple[tuple[str, str, str, str], ...] = (
         "if (newest >= last_) return false;",
     ),
     (
-        "a large block that is handed out is as it was put",
+        "a large block that comes back is claimed by one thread",
         "src/cache/large_slots.h",
-        "if (kept.entry->load(std::memory_order_relaxed) != kept.as(arena::BlockState::kCached).word())",
-        "if (false)",
+        "if (!arena::SliceEntry::claim(entry, live)) return false;",
+        "entry.store(arena::SliceEntry::block(live.slices(), arena::BlockState::kCached).word(),"
+        " std::memory_order_relaxed);",
     ),
 )
 

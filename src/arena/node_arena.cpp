@@ -198,11 +198,6 @@ bool NodeArena::put_block(AddressRange& range, std::size_t first, std::size_t by
                           std::size_t credits_held_elsewhere) noexcept {
     const std::lock_guard lock(mutex_);
     const std::size_t slices = bytes / kSliceBytes;
-    if (range.entry(first) != SliceEntry::block(slices, BlockState::kCached)) {
-        strays_.fetch_add(1, std::memory_order_relaxed);
-        stray_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-        return false;
-    }
     range.set_entry(first, SliceEntry());
     put_idle({&range, first, slices, RunKind::kIdle}, RunKind::kIdle);
     if (!settings_.credits_bound) return false;

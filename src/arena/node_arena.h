@@ -85,13 +85,9 @@ public:
     base::Result<Extent> take_moved_block(std::size_t bytes, std::size_t alignment) noexcept;
     /// A large block from memory that, in part at least, was not handed out before.
     base::Result<Extent> take_new_block(std::size_t bytes, std::size_t alignment) noexcept;
-    /// Takes a large block of `bytes` back that is marked as cached. One that is not, or not any more, is
-    /// only counted: it was returned twice at once. Returns whether release_lapsed is due.
+    /// Takes a large block of `bytes` back that is marked as cached. Returns whether release_lapsed is due.
     bool put_block(AddressRange& range, std::size_t first, std::size_t bytes,
                    std::size_t credits_held_elsewhere) noexcept;
-    /// Returns of large blocks that were one too many, and their bytes.
-    std::uint64_t strays() const noexcept { return strays_.load(std::memory_order_relaxed); }
-    std::uint64_t stray_bytes() const noexcept { return stray_bytes_.load(std::memory_order_relaxed); }
     /// Whether a large block is held, by the slice table: for who uses the arena alone.
     bool holds_large() noexcept;
     /// Takes a live large block back and gives its pages to the system: they shall not be reused as they are.
@@ -233,8 +229,6 @@ private:
     std::atomic<std::uint64_t> looked_up_{0};
     std::atomic<std::uint64_t> found_home_{0};
     std::atomic<std::uint64_t> stitched_{0};
-    std::atomic<std::uint64_t> strays_{0};
-    std::atomic<std::uint64_t> stray_bytes_{0};
     std::array<Evicted, kEvictionCauses> evicted_{};
     std::size_t aside_ = 0;  ///< runs in no one's reach while the system works on them; a fork waits for none
     std::array<SlabBin, base::kSizeClasses> bins_{};

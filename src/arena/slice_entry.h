@@ -6,6 +6,7 @@
 // names the slab.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -70,6 +71,16 @@ public:
     constexpr RunKind kind() const noexcept { return static_cast<RunKind>(word_ >> kDetailShift & kTagMask); }
     constexpr std::uint64_t word() const noexcept { return word_; }
     constexpr bool operator==(const SliceEntry&) const noexcept = default;
+
+    /// Of all who return the block of `word` at once, where each saw `held`, true for one: that marked it as
+    /// cached, and whatever follows is his to do.
+    template <class Word>
+    static bool claim(Word& word, SliceEntry held) noexcept {
+        std::uint64_t expected = held.word();
+        // Relaxed, as all entries: see AddressRange.
+        return word.compare_exchange_strong(expected, block(held.slices(), BlockState::kCached).word(),
+                                            std::memory_order_relaxed);
+    }
 
 private:
     static constexpr std::uint64_t kTagMask = 7;

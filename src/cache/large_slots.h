@@ -1,5 +1,5 @@
 // Owns: a thread's ready large blocks, which any other thread may steal.
-// Must not know: arenas, beyond how an entry says that a block is kept.
+// Must not know: arenas, beyond how an entry says that a block is live or kept.
 #pragma once
 
 #include <array>
@@ -28,10 +28,6 @@ public:
     struct KeptBlock {
         std::size_t bytes = 0;                   ///< whole slices
         Atomic<std::uint64_t>* entry = nullptr;  ///< the word of its SliceEntry
-
-        arena::SliceEntry as(arena::BlockState state) const noexcept {
-            return arena::SliceEntry::block_of(bytes, state);
-        }
     };
     /// A block, 0 for none, and the bytes that it was cut for.
     struct Taken {
@@ -42,8 +38,7 @@ public:
     static constexpr std::uint32_t kSlots = 4;
 
     /// Owner only. A block cut for `bytes`, at a multiple of `alignment`, which it marks as live. Looser
-    /// matches would scatter what is live over memory that could otherwise merge. A block that two threads
-    /// returned at once lies in two places; once it was handed out from the other, it is passed over here.
+    /// matches would scatter what is live over memory that could otherwise merge.
     Taken take(std::size_t bytes, std::size_t alignment) noexcept {
         if (!enter()) return {};
         Taken taken;
@@ -54,9 +49,8 @@ public:
             // Every large block starts at a slice.
             if (block == 0 || (alignment > base::kSliceBytes && (block & (alignment - 1)) != 0)) continue;
             // Relaxed, as all entries: see AddressRange.
-            if (kept.entry->load(std::memory_order_relaxed) != kept.as(arena::BlockState::kCached).word())
-                continue;
-            kept.entry->store(kept.as(arena::BlockState::kLive).word(), std::memory_order_relaxed);
+            kept.entry->store(arena::SliceEntry::block_of(kept.bytes, arena::BlockState::kLive).word(),
+                              std::memory_order_relaxed);
             taken = {block, kept.bytes};
             slot.set(0);
             break;
@@ -64,18 +58,25 @@ public:
         leave();
         return taken;
     }
-    /// Owner only. Keeps the block if one of the slots that may be used is empty, and marks it as cached.
+    /// Owner only. Keeps the block, which is marked as cached, if one of the slots that may be used is empty.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
         if (!enter()) return false;
         for (Slot* at = slots_.data(); at != end_; ++at) {
             if (at->get() != 0) continue;
             at->kept = kept;
-            kept.entry->store(kept.as(arena::BlockState::kCached).word(), std::memory_order_relaxed);
             at->set(block);
             leave();
             return true;
         }
         leave();
+        return false;
+    }
+    /// Owner only. The same with a live block, of which `entry` said `live`. False, and nothing is done, also
+    /// if another thread returned it meanwhile.
+    bool put_live(std::uintptr_t block, Atomic<std::uint64_t>& entry, arena::SliceEntry live) noexcept {
+        if (!arena::SliceEntry::claim(entry, live)) return false;
+        if (put(block, {live.slices() * base::kSliceBytes, &entry})) return true;
+        entry.store(live.word(), std::memory_order_relaxed);
         return false;
     }
     /// Owner only. Empties the slot whose turn it is.

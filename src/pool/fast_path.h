@@ -59,10 +59,8 @@ namespace numapool::detail {
                                                    std::uintptr_t address, ReturnedBy by,
                                                    const PoolOptions& options) noexcept {
     const arena::SliceEntry entry(word.load(std::memory_order_relaxed));
-    if (!entry.is_live_block()) return false;
-    const cache::KeptBlock kept{entry.slices() * base::kSliceBytes, &word};
-    if (!cache.large().put(address, kept)) return false;
-    cache.figures.large_bytes_back.add(kept.bytes);
+    if (!entry.is_live_block() || !cache.large().put_live(address, word, entry)) return false;
+    cache.figures.large_bytes_back.add(entry.slices() * base::kSliceBytes);
     if (by == ReturnedBy::kDestructor) cache.figures.auto_returns.add(1);
     if (options.idle_decay) DecayThread::wake();
     cache.figures.large_frees.conclude(1);  // last: from here on a pool that is being released may be gone

@@ -109,10 +109,7 @@ std::optional<ErrorCode> PoolCore::return_fenced(std::uintptr_t address, Returne
     if (!found) return ErrorCode::kAlreadyReturned;
     FencedBlock& block = *found;
     if (const Damage damage = block.overrun()) report_damage(block, damage);
-    if (!block.settled) {
-        settle(*arena::find_range(block.inner), block.inner);
-        arena::mark_block(block.inner, arena::BlockState::kFenced);
-    }
+    if (!block.settled) settle(*arena::find_range(block.inner), block.inner, block.inner_bytes);
     const auto give_up = [&](bool keep) {
         if (options_.zero_on_return) std::memset(reinterpret_cast<void*>(address), 0, block.bytes);
         block.shut(this);

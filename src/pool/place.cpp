@@ -172,8 +172,7 @@ void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::si
     cache.put_past_magazine(size_class, address);
 }
 
-void PoolCore::settle(arena::AddressRange& range, std::uintptr_t address) noexcept {
-    const std::size_t bytes = arena::mark_block(address, arena::BlockState::kLive);
+void PoolCore::settle(const arena::AddressRange& range, std::uintptr_t address, std::size_t bytes) noexcept {
     if (closed()) return;
     arena::NodeArena& arena = *arena_at(range.arena_index);
     const arena::PageCheck check = arena.check_pages(address, bytes, arena.policy_error() == 0);

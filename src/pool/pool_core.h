@@ -173,8 +173,8 @@ private:
     void report(std::uint32_t index, const Placing& placing) noexcept;
     /// Gives the pages of a block back that does not lie where it should, then the block.
     void discard(cache::ArenaCache& cache, std::uintptr_t address, std::size_t bytes) noexcept;
-    /// Looks the pages of a kNew block up that its holder returns; from then on it is an ordinary one.
-    void settle(arena::AddressRange& range, std::uintptr_t address) noexcept;
+    /// Looks the pages of a block up that was kNew when its holder returned it.
+    void settle(const arena::AddressRange& range, std::uintptr_t address, std::size_t bytes) noexcept;
     /// Faults pages in, on the node where they shall lie even if the kernel could not be told of it.
     int populate(arena::NodeArena& arena, std::uintptr_t begin, std::uintptr_t end) noexcept;
     /// Says of memory of the arena which threads are to fault it in.
@@ -195,7 +195,6 @@ private:
     static ErrorCode return_plain(void* block, const PoolCore* expected) noexcept;
     ErrorCode return_slow(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
     ErrorCode return_unwatched(arena::AddressRange& range, std::uintptr_t address, ReturnedBy by) noexcept;
-    void take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept;
     /// Whether the small or medium block at `address` was returned and not handed out since.
     bool lies_ready(const arena::AddressRange& range, std::uintptr_t address) noexcept;
     /// `uncounted_bytes` came back but still count as live.

@@ -57,12 +57,6 @@ void add(Sums& sums, const cache::ArenaCache& cache) noexcept {
     sums.auto_returns += figures.auto_returns.get();
 }
 
-/// What was counted as returned once too often.
-void add_strays(Sums& sums, const arena::NodeArena& arena) noexcept {
-    sums.live[kLarge] += static_cast<std::int64_t>(arena.strays());
-    sums.live_bytes[kLarge] += static_cast<std::int64_t>(arena.stray_bytes());
-}
-
 double share(std::uint64_t part, std::uint64_t whole) noexcept {
     return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -80,7 +74,6 @@ std::uint64_t at_least_none(std::int64_t figure) noexcept {
 std::size_t PoolCore::live_bytes() noexcept {
     Sums sums;
     for_each_cache([&](const cache::ArenaCache& cache) { add(sums, cache); });
-    for_each_arena([&](std::uint32_t, const arena::NodeArena& arena) { add_strays(sums, arena); });
     std::int64_t live = 0;
     for (const std::int64_t bytes : sums.live_bytes) live += bytes;
     return at_least_none(live);
@@ -90,7 +83,6 @@ bool PoolCore::anything_live() noexcept {
     if (settings_.disabled) return plain_allocations_.load() != plain_returns_.load();
     Sums sums;
     for_each_cache([&](const cache::ArenaCache& cache) { add(sums, cache); });
-    for_each_arena([&](std::uint32_t, const arena::NodeArena& arena) { add_strays(sums, arena); });
     std::int64_t live = 0;
     for (const std::int64_t blocks : sums.live) live += blocks;
     return live > 0;
@@ -117,7 +109,6 @@ Statistics PoolCore::statistics() {
                 sums.ready[tier] += found->ready_blocks(static_cast<Tier>(tier));
             }
         });
-        add_strays(sums, arena);
         for (const Tier tier : {Tier::kSmall, Tier::kMedium})
             sums.ready[static_cast<std::size_t>(tier)] += arenas_[index].shared->ready_blocks(tier);
         sums.ready[kLarge] += arena.credits();

@@ -12,7 +12,6 @@ namespace numapool::detail {
 namespace {
 
 using arena::AddressRange;
-using arena::BlockState;
 using arena::SliceEntry;
 
 /// What an address that is no live block is.
@@ -21,6 +20,25 @@ ErrorCode refuse(const AddressRange& range, std::size_t slice, std::uintptr_t ad
     if (address != range.address_of(slice)) return ErrorCode::kInteriorPointer;
     if (entry.is_block() || entry.is_free_run()) return ErrorCode::kAlreadyReturned;
     return ErrorCode::kInteriorPointer;
+}
+
+void take_back(cache::ArenaCache& cache, std::uint32_t size_class, std::uintptr_t address,
+               bool keep) noexcept {
+    if (keep) {
+        cache.free_past_magazine(size_class, address);
+    } else {
+        static_cast<void>(arena::seal(address));
+        cache.put_past_magazine(size_class, address);
+    }
+}
+
+void take_back(cache::ArenaCache& cache, std::uintptr_t address, const cache::KeptBlock& kept,
+               bool keep) noexcept {
+    if (keep) {
+        cache.free_past_slots(address, kept);
+    } else if (cache.put_large(address, kept.bytes)) {
+        cache.arena().release_lapsed();
+    }
 }
 
 }  // namespace
@@ -71,18 +89,25 @@ ErrorCode PoolCore::return_unwatched(AddressRange& range, std::uintptr_t address
         static_cast<void>(arena::unseal(address));  // its holder wrote just that word
     } else if (!entry.is_held_block() || address != range.address_of(slice)) {
         return refuse(range, slice, address);
-    } else if (!entry.is_live_block()) {
-        settle(range, address);
+    } else if (!SliceEntry::claim(range.entries[slice], entry)) {
+        return ErrorCode::kAlreadyReturned;  // by another thread, just now
     }
     const bool in_slab = entry.is_slab();
     const std::uint32_t size_class = in_slab ? arena::class_of_mark(mark) : 0;
     const std::size_t bytes = in_slab ? base::class_bytes(size_class) : entry.slices() * base::kSliceBytes;
+    if (!in_slab && !entry.is_live_block()) settle(range, address, bytes);
     const auto take = [&](bool keep) {
         if (in_slab) {
             with_cache(range.arena_index, [&](cache::ArenaCache& cache) { cache.hold_return(size_class); });
         }
         if (options_.zero_on_return) std::memset(reinterpret_cast<void*>(address), 0, bytes);
-        with_cache(range.arena_index, [&](cache::ArenaCache& cache) { take_back(cache, address, keep); });
+        with_cache(range.arena_index, [&](cache::ArenaCache& cache) {
+            if (in_slab) {
+                take_back(cache, size_class, address, keep);
+            } else {
+                take_back(cache, address, {bytes, &range.entries[slice]}, keep);
+            }
+        });
     };
     const auto count = [&] {
         with_cache(range.arena_index, [&](cache::ArenaCache& cache) {
@@ -125,28 +150,6 @@ bool PoolCore::lies_ready(const AddressRange& range, std::uintptr_t address) noe
         found = found || (cache != nullptr && cache->magazine(size_class).has(address));
     });
     return found;
-}
-
-void PoolCore::take_back(cache::ArenaCache& cache, std::uintptr_t address, bool keep) noexcept {
-    AddressRange& range = *arena::find_range(address);
-    const std::size_t slice = range.index_of(address);
-    const SliceEntry entry = range.entry(slice);
-    if (entry.is_slab()) {
-        const std::uint32_t size_class = entry.slab()->size_class;
-        if (keep) {
-            cache.free_past_magazine(size_class, address);
-        } else {
-            static_cast<void>(arena::seal(address));
-            cache.put_past_magazine(size_class, address);
-        }
-        return;
-    }
-    range.set_entry(slice, SliceEntry::block(entry.slices(), BlockState::kCached));
-    if (keep) {
-        cache.free_past_slots(address, {entry.slices() * base::kSliceBytes, &range.entries[slice]});
-    } else if (cache.put_large(address, entry.slices() * base::kSliceBytes)) {
-        cache.arena().release_lapsed();
-    }
 }
 
 void PoolCore::enforce_idle_bound(std::size_t uncounted_bytes) noexcept {

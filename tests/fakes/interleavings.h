@@ -101,6 +101,10 @@ public:
         }
         bool compare_exchange_weak(T& expected, T next,
                                    std::memory_order order = std::memory_order_seq_cst) noexcept {
+            return compare_exchange_strong(expected, next, order);
+        }
+        bool compare_exchange_strong(T& expected, T next,
+                                     std::memory_order order = std::memory_order_seq_cst) noexcept {
             const T before = value(begin_update(word_, releases(order)));
             if (bits(before) == bits(expected)) {
                 end_update(word_, bits(next));

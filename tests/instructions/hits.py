@@ -21,7 +21,7 @@ import callgrind
 AT_MOST = {
     256: 58,
     64 << 10: 71,
-    16 << 20: 110,
+    16 << 20: 107,
 }
 _SKIPPED = 77
 

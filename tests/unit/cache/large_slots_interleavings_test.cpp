@@ -96,7 +96,7 @@ private:
         for (std::size_t block = 0; block < kBlocks; ++block) {
             if (!held_[block]) continue;
             contents_[block].store(1, std::memory_order_relaxed);  // its last holder's
-            held_[block] = !slots_.put(address_of(block), {kBytes, &entries_[block]});
+            held_[block] = !slots_.put_live(address_of(block), entries_[block], live());
             return;
         }
     }
