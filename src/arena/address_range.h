@@ -69,8 +69,8 @@ struct AddressRange {
         return {base, slices * base::kSliceBytes >> unit_shift, marks};
     }
     Window<std::atomic<std::uint64_t>> entries_window() const noexcept { return {base, slices, entries}; }
-    // Relaxed throughout: a block's entry is written by its holder, by whoever claimed it or under the arena's
-    // lock, and whoever hands a block to another thread orders the two.
+    // Relaxed throughout: a block's entry is written by its holder, by whoever claimed it or under the
+    // arena's lock, and whoever hands a block to another thread orders the two.
     SliceEntry entry(std::size_t slice) const noexcept {
         return SliceEntry(entries[slice].load(std::memory_order_relaxed));
     }

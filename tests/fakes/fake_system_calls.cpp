@@ -35,6 +35,7 @@ struct Refusal {
 struct State {
     std::mutex mutex;
     std::array<Refusal, kCalls> refusals{};
+    std::array<std::function<void()>, kCalls> meanwhile;
     std::optional<std::size_t> largest_map;
     std::atomic<bool> refused_remaps_unmap{false};
     std::atomic<bool> refused_protections_do_half{false};
@@ -68,7 +69,12 @@ std::size_t at(Call call) noexcept { return static_cast<std::size_t>(call); }
 bool counted_and_refused(Call call, const void* site, std::size_t bytes = 0, int detail = -1) {
     State& s = state();
     s.counts[at(call)].fetch_add(1);
-    const std::lock_guard lock(s.mutex);
+    std::unique_lock lock(s.mutex);
+    if (const auto happens = std::exchange(s.meanwhile[at(call)], nullptr)) {
+        lock.unlock();
+        happens();
+        lock.lock();
+    }
     bool& refused_here = s.sites[at(call)][site];
     if (call == Call::kAdvise) ++s.advice_counts[detail];
     const auto refused_by = [](Refusal& rule) {
@@ -293,6 +299,11 @@ FakeSystemCalls::Policy FakeSystemCalls::thread_policy() { return policy_of_thre
 void FakeSystemCalls::allow_nodes(const std::vector<int>& nodes) {
     const std::lock_guard lock(state().mutex);
     state().allowed_nodes = nodes;
+}
+
+void FakeSystemCalls::meanwhile(Call call, std::function<void()> happens) {
+    const std::lock_guard lock(state().mutex);
+    state().meanwhile[at(call)] = std::move(happens);
 }
 
 void FakeSystemCalls::refuse(Call call, int error, std::uint64_t first, std::uint64_t times) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace numapool::fakes {
@@ -83,6 +84,8 @@ public:
     static void refuse_maps_above(std::size_t bytes);
     /// Refuses advice of one kind with `error`: the `first`-th one from now and `times` in all.
     static void refuse_advice(int advice, int error, std::uint64_t first = 1, std::uint64_t times = kForever);
+    /// What happens, once, while the next such call is on its way: done by the calling thread.
+    static void meanwhile(Call call, std::function<void()> happens);
     /// Lets every call through again.
     static void allow_all();
     /// Pages of this node are told to lie on node `instead`, as if the node were full; -1 for none.

@@ -56,6 +56,21 @@ TEST_F(PagePlacement, NewLargeMemoryIsLookedUpOnceWhenItComesBack) {
     EXPECT_EQ(pool->statistics().fallback_allocations, 0U);
 }
 
+TEST_F(PagePlacement, F18_WhatIsLookedUpOnItsWayBackIsReturnedAlready) {
+    PlayedPool pool;
+    void* block = pool.get_on(2, 3 * kMiB);
+    touch(block, 3 * kMiB);
+    auto second = ErrorCode::kOk;
+    FakeSystemCalls::meanwhile(Call::kLocate, [&] {
+        EXPECT_FALSE(pool->find_block(block).has_value());
+        second = PlayedPool::give(block);
+    });
+    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+    EXPECT_EQ(second, ErrorCode::kAlreadyReturned);
+    EXPECT_EQ(pool->statistics().total_allocations, 1U);
+    EXPECT_EQ(pool->statistics().live_buffers, 0U);
+}
+
 TEST_F(PagePlacement, HitsOnTheCurrentNodeMakeNoSystemCall) {
     PlayedPool pool;
     for (const std::size_t bytes : {100UL, 20 * kKiB, 3 * kMiB}) {
