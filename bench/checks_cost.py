@@ -34,6 +34,12 @@ _CHECKS: tuple[tuple[str, str, str, str], ...] = (
         "if (newest >= last_) return false;",
     ),
     (
+        "no handler of a signal uses a thread's large slots while the thread does",
+        "src/cache/large_slots.h",
+        "if (busy_.load(std::memory_order_relaxed)) return false;",
+        "",
+    ),
+    (
         "a large block that comes back is claimed by one thread",
         "src/cache/large_slots.h",
         "if (!arena::SliceEntry::claim(entry, live)) return false;",

@@ -108,13 +108,13 @@ inline AddressRange* find_range(std::uintptr_t address) noexcept {
     return owner_table[step].load(std::memory_order_acquire);
 }
 
-/// Notes the state of the large block that starts at `address`; returns its bytes.
-inline std::size_t mark_block(std::uintptr_t address, BlockState state) noexcept {
+/// Changes the state of the large block that starts at `address`; false if it is not `from`, or not any more.
+inline bool change_block(std::uintptr_t address, BlockState from, BlockState to) noexcept {
     AddressRange& range = *find_range(address);
     const std::size_t slice = range.index_of(address);
-    const std::size_t slices = range.entry(slice).slices();
-    range.set_entry(slice, SliceEntry::block(slices, state));
-    return slices * base::kSliceBytes;
+    const SliceEntry entry = range.entry(slice);
+    return entry == SliceEntry::block(entry.slices(), from) &&
+           SliceEntry::change(range.entries[slice], entry, to);
 }
 
 }  // namespace numapool::arena

@@ -282,17 +282,18 @@ void NodeArena::free_record(void* record, std::size_t bytes) noexcept {
     record_lists_[bytes / 64] = record;
 }
 
-bool NodeArena::holds_large() noexcept {
+std::size_t NodeArena::large_blocks() noexcept {
     const std::lock_guard lock(mutex_);
+    std::size_t blocks = 0;
     for (AddressRange* range = heap_.ranges(); range != nullptr; range = range->next) {
         if (range->purpose != Purpose::kLargeBlock) continue;
         for (std::size_t slice = 0; slice < range->fresh;) {
             const SliceEntry entry = range->entry(slice);
-            if (entry.is_block() && entry.state() != BlockState::kCached) return true;
+            blocks += entry.is_block();
             slice += std::max<std::size_t>(entry.slices(), 1);
         }
     }
-    return false;
+    return blocks;
 }
 
 std::size_t NodeArena::credits() noexcept {

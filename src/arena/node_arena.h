@@ -88,9 +88,10 @@ public:
     /// Takes a large block of `bytes` back that is marked as cached. Returns whether release_lapsed is due.
     bool put_block(AddressRange& range, std::size_t first, std::size_t bytes,
                    std::size_t credits_held_elsewhere) noexcept;
-    /// Whether a large block is held, by the slice table: for who uses the arena alone.
-    bool holds_large() noexcept;
-    /// Takes a live large block back and gives its pages to the system: they shall not be reused as they are.
+    /// The large blocks that were not put back here, by the slice table.
+    std::size_t large_blocks() noexcept;
+    /// Takes a large block back that is marked as cached and gives its pages to the system: they shall not be
+    /// reused as they are.
     void discard_block(AddressRange& range, std::size_t first) noexcept;
     /// Gives whole granules back for credits that lapsed. Where idle memory decays, its ticks do.
     void release_lapsed() noexcept;

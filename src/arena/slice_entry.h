@@ -27,7 +27,7 @@ inline constexpr std::size_t kSearchableKinds = 3;
 
 enum class BlockState : std::uint8_t {
     kLive = 1,    ///< handed out
-    kCached = 2,  ///< returned, kept ready by a thread's cache
+    kCached = 2,  ///< returned: on its way back, or kept ready by a thread's cache
     kNew = 3,     ///< handed out; large blocks: its pages were not looked up since they came from the system
     kFenced = 4,  ///< watched for misuse: its holder has an address inside
 };
@@ -72,14 +72,18 @@ public:
     constexpr std::uint64_t word() const noexcept { return word_; }
     constexpr bool operator==(const SliceEntry&) const noexcept = default;
 
-    /// Of all who return the block of `word` at once, where each saw `held`, true for one: that marked it as
-    /// cached, and whatever follows is his to do.
+    /// Changes a block's state. Of all who try at once, where each saw `from` in `word`, true for one.
+    template <class Word>
+    static bool change(Word& word, SliceEntry from, BlockState to) noexcept {
+        std::uint64_t expected = from.word();
+        // Relaxed, as all entries: see AddressRange.
+        return word.compare_exchange_strong(expected, block(from.slices(), to).word(),
+                                            std::memory_order_relaxed);
+    }
+    /// The same by who returns a block of which `word` said `held`: whatever follows is the winner's to do.
     template <class Word>
     static bool claim(Word& word, SliceEntry held) noexcept {
-        std::uint64_t expected = held.word();
-        // Relaxed, as all entries: see AddressRange.
-        return word.compare_exchange_strong(expected, block(held.slices(), BlockState::kCached).word(),
-                                            std::memory_order_relaxed);
+        return change(word, held, BlockState::kCached);
     }
 
 private:

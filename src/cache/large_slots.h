@@ -14,10 +14,10 @@
 namespace numapool::cache {
 
 /// A few slots for large blocks. They are the owner's alone but while a thief is at them; the owner then
-/// finds them empty and full. Owner and thief each raise a flag and look at the other's; a barrier that the
-/// thief imposes on all threads spares the owner one of its own (Dice, Huang, Yang: Asymmetric Dekker
-/// Synchronization, 2001), so that taking and putting need no locked instruction. Where there is no such
-/// barrier the limit must stay 0.
+/// finds them empty and full, and so does a signal handler that interrupts the owner there. Owner and thief
+/// each raise a flag and look at the other's; a barrier that the thief imposes on all threads spares the
+/// owner one of its own (Dice, Huang, Yang: Asymmetric Dekker Synchronization, 2001), so that no
+/// order needs a locked instruction. Where there is no such barrier the limit must stay 0.
 template <class Sync>
 class BasicLargeSlots {
     template <class T>
@@ -48,10 +48,10 @@ public:
             const std::uintptr_t block = slot.get();
             // Every large block starts at a slice.
             if (block == 0 || (alignment > base::kSliceBytes && (block & (alignment - 1)) != 0)) continue;
-            // Relaxed, as all entries: see AddressRange.
-            kept.entry->store(arena::SliceEntry::block_of(kept.bytes, arena::BlockState::kLive).word(),
-                              std::memory_order_relaxed);
             taken = {block, kept.bytes};
+            // Relaxed, as all entries: see AddressRange. Nobody else writes that of a cached block.
+            kept.entry->store(arena::SliceEntry::block_of(taken.bytes, arena::BlockState::kLive).word(),
+                              std::memory_order_relaxed);
             slot.set(0);
             break;
         }
@@ -144,6 +144,8 @@ private:
     static constexpr int kPatience = 10'000;
 
     bool enter() noexcept {
+        // Then this is a handler of a signal that met its thread in here.
+        if (busy_.load(std::memory_order_relaxed)) return false;
         busy_.store(true, std::memory_order_relaxed);
         // The thief's barrier orders the two in hardware. Acquire pairs with the release in steal.
         Sync::signal_fence();

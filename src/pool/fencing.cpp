@@ -84,20 +84,20 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     block.size_class = taken.size_class;
     arena::AddressRange& range = *arena::find_range(inner);
     const bool large = taken.size_class == base::kSizeClasses;
-    if (large) block.settled = range.entry(range.index_of(inner)).is_live_block();
+    const auto held = large ? range.entry(range.index_of(inner)).state() : arena::BlockState::kLive;
+    block.settled = held == arena::BlockState::kLive;
     block.got = os::CallSite::here();
-    if (!fenced_.add(block)) {  // not watched, then
+    // From here on only the record leads to it. Refused where another thread returns it, which it was not
+    // given.
+    const bool ours = !large || arena::change_block(inner, held, arena::BlockState::kFenced);
+    if (!ours || !fenced_.add(block)) {  // not watched, then
+        if (large && ours) static_cast<void>(arena::change_block(inner, arena::BlockState::kFenced, held));
         if (request.zeroed) std::memset(taken.address, 0, bytes);
         return taken.address;
     }
+    if (!large) arena::set_mark(range.mark_of(inner), 0);
     block.close_off(this, request.zeroed);
     fenced_.update(block);
-    // From here on only the record leads to it.
-    if (large) {
-        arena::mark_block(inner, arena::BlockState::kFenced);
-    } else {
-        arena::set_mark(range.mark_of(inner), 0);
-    }
     return reinterpret_cast<void*>(block.user());
 }
 
@@ -161,7 +161,8 @@ bool PoolCore::release_fenced(FencedBlock block) noexcept {
         arena.bin(block.size_class).put(arena, &block.inner, 1);  // without a mark, and so without a seal
         return true;
     }
-    arena::mark_block(block.inner, arena::BlockState::kCached);
+    static_cast<void>(
+        arena::change_block(block.inner, arena::BlockState::kFenced, arena::BlockState::kCached));
     arena::AddressRange& range = *arena::find_range(block.inner);
     const std::size_t in_slots = arenas_[block.arena].shared->budget.large_blocks.drawn();
     if (arena.put_block(range, range.index_of(block.inner), block.inner_bytes, in_slots))

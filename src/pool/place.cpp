@@ -138,7 +138,9 @@ bool PoolCore::place(cache::ArenaCache& cache, const Taken& taken, Placing& plac
         const Placement& placement = arenas_[arena.settings().index].placement;
         if (placement.kind() != Placement::Kind::kNode ||
             !has_less_free_than(placement.node(), taken.bytes)) {
-            arena::mark_block(address, arena::BlockState::kNew);
+            // Refused where another thread returns it, which it was not given.
+            static_cast<void>(
+                arena::change_block(address, arena::BlockState::kLive, arena::BlockState::kNew));
             return true;
         }
     }
@@ -158,8 +160,10 @@ void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::si
     // Its pages must not serve the next request as if they lay right.
     arena::AddressRange& range = *arena::find_range(address);
     const std::size_t slice = range.index_of(address);
-    if (!range.entry(slice).is_slab()) {
-        cache.arena().discard_block(range, slice);
+    const arena::SliceEntry entry = range.entry(slice);
+    if (!entry.is_slab()) {
+        if (entry.is_held_block() && arena::SliceEntry::claim(range.entries[slice], entry))
+            cache.arena().discard_block(range, slice);
         return;
     }
     // In a slab those that it shares with no other block.
@@ -167,7 +171,7 @@ void PoolCore::discard(cache::ArenaCache& cache, std::uintptr_t address, std::si
     const std::size_t end = base::align_down(address + bytes, os::page_bytes());
     if (begin < end) os::decommit(begin, end - begin);
     // Without a mark it need not be sealed, which would touch its first page at once.
-    const std::uint32_t size_class = range.entry(slice).slab()->size_class;
+    const std::uint32_t size_class = entry.slab()->size_class;
     arena::set_mark(range.mark_of(address), 0);
     cache.put_past_magazine(size_class, address);
 }

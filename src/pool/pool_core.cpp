@@ -208,18 +208,23 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
 
 bool PoolCore::all_back() noexcept {
     bool all = true;
+    std::size_t kept = 0;
     release_all_fenced();
     caches_.for_each([&](cache::ThreadCache& thread) {
         for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
-            if (cache::ArenaCache* found = thread.find(index); found != nullptr) found->flush_magazines();
+            cache::ArenaCache* found = thread.find(index);
+            if (found == nullptr) continue;
+            found->flush_magazines();
+            kept += found->large().filled();
         }
     });
+    std::size_t large = 0;
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         arenas_[index].shared->empty(arena, false);
         for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) all &= arena.bin(c).used() == 0;
-        all &= !arena.holds_large();
+        large += arena.large_blocks();
     });
-    return all;
+    return all && large <= kept;
 }
 
 std::size_t PoolCore::trim(std::size_t keep_bytes, EvictionCause cause) noexcept {

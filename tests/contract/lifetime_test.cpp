@@ -126,10 +126,10 @@ TEST(Faults, F18_ThreadsReturnEachOthersBlocks) {
 
 /// For one block: two threads return it at the same instant, and both ask for such blocks later. At least one
 /// return wins. Where the other is not noticed (its caller broke the rules), the block has one holder all the
-/// same. In how many of 300 rounds it was not.
-int return_at_once(MemoryPool& pool, std::size_t bytes) {
+/// same. In how many rounds it was not.
+int return_at_once(MemoryPool& pool, std::size_t bytes, int rounds) {
     int unnoticed = 0;
-    for (int round = 0; round < 300 && !testing::Test::HasFailure(); ++round) {
+    for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
         void* const block = pool.allocate(bytes);
         fill(block, 64, 1);
         std::atomic<int> ready{0};
@@ -169,7 +169,7 @@ int return_at_once(MemoryPool& pool, std::size_t bytes) {
             }
         }
     }
-    std::printf("%zu bytes: in %d of 300 rounds both returns seemed good\n", bytes, unnoticed);
+    std::printf("%zu bytes: in %d of %d rounds both returns seemed good\n", bytes, unnoticed, rounds);
     return unnoticed;
 }
 
@@ -180,7 +180,7 @@ TEST(Faults, F18_TwoThreadsReturnTheSameBlock) {
 #endif
     MemoryPool pool(steady_options());
     for (const std::size_t bytes : {std::size_t{100}, std::size_t{20'000}, 400 * kKiB})
-        RecordProperty("unnoticed_of_" + std::to_string(bytes), return_at_once(pool, bytes));
+        RecordProperty("unnoticed_of_" + std::to_string(bytes), return_at_once(pool, bytes, 300));
 }
 
 // Of a large block one return wins, also where no thread keeps any.
@@ -189,7 +189,7 @@ TEST(Faults, F18_TwoThreadsReturnTheSameLargeBlock) {
         PoolOptions options = steady_options();
         options.max_buffers = max_buffers;
         MemoryPool pool(options);
-        EXPECT_EQ(return_at_once(pool, 3 * kMiB), 0);
+        EXPECT_EQ(return_at_once(pool, 3 * kMiB, 3000), 0);  // others may have the CPUs
         EXPECT_EQ(pool.get_statistics().live_buffers, 0U);
     }
 }

@@ -36,8 +36,8 @@ protected:
     }
     static bool put(NodeArena& arena, const Extent& block) {
         AddressRange& range = *find_range(block.address);
-        const std::size_t bytes = mark_block(block.address, BlockState::kCached);
-        return arena.put_block(range, range.index_of(block.address), bytes, 0);
+        EXPECT_TRUE(change_block(block.address, BlockState::kLive, BlockState::kCached));
+        return arena.put_block(range, range.index_of(block.address), block.bytes, 0);
     }
     /// Until the arena has `bytes` of free memory.
     static base::Result<bool> prefault(NodeArena& arena, std::size_t bytes) {

@@ -38,14 +38,18 @@ TEST_F(NodeArenaTest, NewBlocksAreZeroAndReusedOnesAreNot) {
     EXPECT_TRUE(again.reused());
 }
 
-TEST_F(NodeArenaTest, HoldsLargeBlocksUntilTheLastIsBack) {
-    EXPECT_FALSE(arena_.holds_large());
+TEST_F(NodeArenaTest, LargeBlocksCountUntilTheyArePutBack) {
+    EXPECT_EQ(arena_.large_blocks(), 0U);
     const Extent block = take_new(arena_, 3 * kMiB);
     const Extent behind = take_new(arena_, 2 * kMiB);
+    EXPECT_EQ(arena_.large_blocks(), 2U);
     put(arena_, block);
-    EXPECT_TRUE(arena_.holds_large()) << "the other one";
-    put(arena_, behind);
-    EXPECT_FALSE(arena_.holds_large());
+    EXPECT_TRUE(change_block(behind.address, BlockState::kLive, BlockState::kCached));
+    EXPECT_FALSE(change_block(behind.address, BlockState::kLive, BlockState::kCached));
+    EXPECT_EQ(arena_.large_blocks(), 1U) << "on its way";
+    arena_.put_block(*find_range(behind.address), find_range(behind.address)->index_of(behind.address),
+                     behind.bytes, 0);
+    EXPECT_EQ(arena_.large_blocks(), 0U);
 }
 
 TEST_F(NodeArenaTest, MemoryGivenBackReadsZeroAndIsNotCalledReused) {

@@ -18,7 +18,7 @@ constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr auto kLive = arena::SliceEntry::block(32, arena::BlockState::kLive);
 constexpr auto kCached = arena::SliceEntry::block(32, arena::BlockState::kCached);
 
-std::atomic<std::uint64_t> entry{0};
+std::atomic<std::uint64_t> entry{kCached.word()};
 
 bool put(LargeSlots& slots, std::uintptr_t block, std::size_t bytes) {
     return slots.put(block, {bytes, &entry});

@@ -18,6 +18,7 @@
 #include "os/system_calls.h"
 #include "os/virtual_memory.h"
 #include "played_pool.h"
+#include "pool/pool_registry.h"
 
 namespace numapool::detail {
 namespace {
@@ -69,6 +70,30 @@ TEST_F(PagePlacement, F18_WhatIsLookedUpOnItsWayBackIsReturnedAlready) {
     EXPECT_EQ(second, ErrorCode::kAlreadyReturned);
     EXPECT_EQ(pool->statistics().total_allocations, 1U);
     EXPECT_EQ(pool->statistics().live_buffers, 0U);
+}
+
+// F14: whatever was counted, here of a small block that was returned twice and not noticed.
+TEST_F(PagePlacement, F14_APoolIsThereUntilALargeBlockIsBack) {
+    PlayedPool pool;
+    void* small = pool.get_on(2, 200);
+    void* block = pool.get_on(2, 3 * kMiB);
+    touch(block, 3 * kMiB);
+    EXPECT_EQ(PlayedPool::give(small), ErrorCode::kOk);
+    touch(small, 200);
+    EXPECT_EQ(PlayedPool::give(small), ErrorCode::kOk);
+    const auto is_there = [core = &pool.core()] {
+        bool found = false;
+        PoolRegistry::for_each([&](const PoolCore& each) { found = found || &each == core; });
+        return found;
+    };
+    bool meanwhile = false;
+    FakeSystemCalls::meanwhile(Call::kLocate, [&] {
+        pool.release();
+        meanwhile = is_there();
+    });
+    EXPECT_EQ(PlayedPool::give(block), ErrorCode::kOk);
+    EXPECT_TRUE(meanwhile) << "while the block is looked up";
+    EXPECT_FALSE(is_there());
 }
 
 TEST_F(PagePlacement, HitsOnTheCurrentNodeMakeNoSystemCall) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "numapool/topology.h"
@@ -49,8 +50,10 @@ public:
     PlayedPool(const PlayedPool&) = delete;
     PlayedPool& operator=(const PlayedPool&) = delete;
     ~PlayedPool() {
-        if (core_ != nullptr) core_->release();
+        if (core_ != nullptr) release();
     }
+    /// There is no pool then; blocks that are out may still be given back.
+    void release() { std::exchange(core_, nullptr)->release(); }
 
     /// Whether the pool could be made: not where calls were refused then.
     explicit operator bool() const noexcept { return core_ != nullptr; }
