@@ -84,14 +84,17 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     block.size_class = taken.size_class;
     arena::AddressRange& range = *arena::find_range(inner);
     const bool large = taken.size_class == base::kSizeClasses;
-    const auto held = large ? range.entry(range.index_of(inner)).state() : arena::BlockState::kLive;
-    block.settled = held == arena::BlockState::kLive;
+    const std::size_t slice = range.index_of(inner);
+    const arena::SliceEntry held = range.entry(slice);
+    block.settled = !large || held.is_live_block();
     block.got = os::CallSite::here();
     // From here on only the record leads to it. Refused where another thread returns it, which it was not
     // given.
-    const bool ours = !large || arena::change_block(inner, held, arena::BlockState::kFenced);
+    const bool ours =
+        !large || (held.is_held_block() &&
+                   arena::SliceEntry::change(range.entries[slice], held, arena::BlockState::kFenced));
     if (!ours || !fenced_.add(block)) {  // not watched, then
-        if (large && ours) static_cast<void>(arena::change_block(inner, arena::BlockState::kFenced, held));
+        if (large && ours) range.set_entry(slice, held);
         if (request.zeroed) std::memset(taken.address, 0, bytes);
         return taken.address;
     }
