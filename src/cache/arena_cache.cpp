@@ -118,9 +118,9 @@ void ArenaCache::free_past_slots(std::uintptr_t block, const KeptBlock& kept) no
         close_large();
         large_taken_when_robbed_ = taken;
     }
-    if (large_.limit() < LargeSlots::kSlots && large_taken_when_robbed_ != taken) {
-        large_.set_limit(large_.limit() +
-                         static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
+    if (const std::uint32_t limit = large_.limit();
+        limit < LargeSlots::kSlots && large_taken_when_robbed_ != taken) {
+        large_.set_limit(limit + static_cast<std::uint32_t>(shared_->budget.large_blocks.draw(1, 1)));
         if (large_.put(block, kept)) return;
     }
     KeptBlock evicted;

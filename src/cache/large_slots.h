@@ -60,32 +60,24 @@ public:
     }
     /// Owner only. Keeps the block, which is marked as cached, if one of the slots that may be used is empty.
     bool put(std::uintptr_t block, const KeptBlock& kept) noexcept {
-        if (!enter()) return false;
-        for (Slot* at = slots_.data(); at != end_; ++at) {
-            if (at->get() != 0) continue;
-            at->kept = kept;
-            at->set(block);
-            leave();
-            return true;
-        }
-        leave();
-        return false;
+        return put_if(block, kept, [] { return true; });
     }
     /// Owner only. The same with a live block, of which `entry` said `live`. False, and nothing is done, also
     /// if another thread returned it meanwhile.
     bool put_live(std::uintptr_t block, Atomic<std::uint64_t>& entry, arena::SliceEntry live) noexcept {
-        if (!arena::SliceEntry::claim(entry, live)) return false;
-        if (put(block, {live.slices() * base::kSliceBytes, &entry})) return true;
-        entry.store(live.word(), std::memory_order_relaxed);
-        return false;
+        const KeptBlock kept{live.slices() * base::kSliceBytes, &entry};
+        return put_if(block, kept, [&] { return arena::SliceEntry::claim(entry, live); });
     }
     /// Owner only. Empties the slot whose turn it is.
     std::uintptr_t evict(KeptBlock& kept) noexcept {
-        if (limit() == 0 || !enter()) return 0;
-        Slot& slot = slots_[turn_++ % limit()];
-        const std::uintptr_t block = slot.get();
-        kept = slot.kept;
-        slot.set(0);
+        if (!enter()) return 0;
+        std::uintptr_t block = 0;
+        if (limit() != 0) {
+            Slot& slot = slots_[turn_++ % limit()];
+            block = slot.get();
+            kept = slot.kept;
+            slot.set(0);
+        }
         leave();
         return block;
     }
@@ -118,7 +110,7 @@ public:
     bool robbed() noexcept {
         return robbed_.load(std::memory_order_relaxed) && robbed_.exchange(false, std::memory_order_relaxed);
     }
-    /// In a forked child, whose other threads are gone wherever they were.
+    /// When the owner is gone, wherever it was: in a forked child, or ended by a signal handler.
     void forget_owner() noexcept { busy_.store(false, std::memory_order_relaxed); }
 
     /// Any thread; a hint while the owner goes on.
@@ -154,6 +146,21 @@ private:
         return false;
     }
     void leave() noexcept { busy_.store(false, std::memory_order_release); }
+
+    template <class Condition>
+    bool put_if(std::uintptr_t block, const KeptBlock& kept, Condition condition) noexcept {
+        if (!enter()) return false;
+        for (Slot* at = slots_.data(); at != end_; ++at) {
+            if (at->get() != 0) continue;
+            if (!condition()) break;
+            at->kept = kept;
+            at->set(block);
+            leave();
+            return true;
+        }
+        leave();
+        return false;
+    }
 
     template <class Visit>
     void empty_slots(Visit visit) noexcept {

@@ -178,6 +178,7 @@ OnIdle CacheList::give_up(ThreadCache& cache) noexcept {
     for (auto& entry : cache.arenas) {
         ArenaCache* arena_cache = entry.load(std::memory_order_relaxed);
         if (arena_cache == nullptr) continue;
+        arena_cache->large().forget_owner();
         arena_cache->close_large();
         if (!arena_cache->may_wait()) arena_cache->flush_magazines();
         for (std::uint32_t size_class = 0; size_class < base::kSizeClasses; ++size_class) {

@@ -88,6 +88,7 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     const arena::SliceEntry held = range.entry(slice);
     block.settled = !large || held.is_live_block();
     block.got = os::CallSite::here();
+    block.state = FencedBlock::State::kReturned;  // until it is closed off
     // From here on only the record leads to it. Refused where another thread returns it, which it was not
     // given.
     const bool ours =
@@ -100,6 +101,7 @@ void* PoolCore::hand_out_fenced(cache::ArenaCache& cache, std::size_t bytes, std
     }
     if (!large) arena::set_mark(range.mark_of(inner), 0);
     block.close_off(this, request.zeroed);
+    block.state = FencedBlock::State::kLive;
     fenced_.update(block);
     return reinterpret_cast<void*>(block.user());
 }

@@ -209,7 +209,10 @@ std::size_t PoolCore::release_idle(std::size_t bytes, EvictionCause cause) noexc
 bool PoolCore::all_back() noexcept {
     bool all = true;
     std::size_t kept = 0;
+    std::size_t large = 0;
     release_all_fenced();
+    // First: what a thread evicts meanwhile is still on its way.
+    for_each_arena([&](std::uint32_t, arena::NodeArena& arena) { large += arena.large_blocks(); });
     caches_.for_each([&](cache::ThreadCache& thread) {
         for (std::uint32_t index = 0; index < cache::kMaxArenas; ++index) {
             cache::ArenaCache* found = thread.find(index);
@@ -218,11 +221,9 @@ bool PoolCore::all_back() noexcept {
             kept += found->large().filled();
         }
     });
-    std::size_t large = 0;
     for_each_arena([&](std::uint32_t index, arena::NodeArena& arena) {
         arenas_[index].shared->empty(arena, false);
         for (std::uint32_t c = 0; c < base::kSizeClasses; ++c) all &= arena.bin(c).used() == 0;
-        large += arena.large_blocks();
     });
     return all && large <= kept;
 }

@@ -266,8 +266,8 @@ private:
     std::size_t live_bytes() noexcept;
     /// By what was counted.
     bool anything_live() noexcept;
-    /// Whether no block is held or on its way back, looked at one by one: one that was returned twice may
-    /// have been counted for another. Empties all caches: for a released pool.
+    /// Whether no block is held or on its way to its arena, looked at one by one: one that was returned twice
+    /// may have been counted for another. Empties all caches: for a released pool.
     bool all_back() noexcept;
 
     const PoolOptions options_;

@@ -331,6 +331,7 @@ void FakeSystemCalls::refuse_advice(int advice, int error, std::uint64_t first, 
 void FakeSystemCalls::allow_all() {
     const std::lock_guard lock(state().mutex);
     state().refusals = {};
+    state().meanwhile = {};
     state().refused_remaps_unmap = false;
     state().refused_protections_do_half = false;
     state().forbidding_error = 0;
